@@ -10,6 +10,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from variants import with_long
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
@@ -238,7 +239,7 @@ def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_pa
         load_table_model(other)
 
 
-@pytest.mark.parametrize("target", ["rich", "income"])
+@with_long("target", ["rich", "income"])
 def test_a_model_is_certified_on_its_table(run, refused, data, tmp_path, target):
     lines, out = people().splitlines(), tmp_path / "m.skops"
     table = tmp_path / "few.csv"

@@ -82,7 +82,7 @@ def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
 
 
 @cases.each_case_with_long
-@pytest.mark.parametrize("size", [1e-90, 1e90])
+@with_long("size", [1e-90, 1e90])
 def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
     if getattr(case.model, "bias", False):

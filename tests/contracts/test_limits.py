@@ -160,7 +160,7 @@ def throw(progress):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("press", [kill, throw])
+@with_long("press", [kill, throw])
 @cases.each_case_with_long
 def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     seen = []

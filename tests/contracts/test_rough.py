@@ -14,11 +14,13 @@ from cvxnn.solvers.global_search import GlobalSearch
 
 ROUGH = cvxnn.Global(polish=False)
 WITH_ROUNDS = [case for case in cases.FEW if "global" in case.methods]
-with_rounds = cases.pairs(lambda case: case.losses[:2], WITH_ROUNDS, firsts_only=True)
+with_rounds = cases.each(WITH_ROUNDS, (*cases.SLOWEST, "maxima", "signs"))
 
 
 @with_rounds
-def test_the_end_is_near_the_optimum(case, loss):
+@with_long("place", [0, 1])
+def test_the_end_is_near_the_optimum(case, place):
+    loss = case.losses[place]
     X, y = case.data(loss, case.large)
     rough = quietly(case.solve, loss, X, y, method=ROUGH)
     fine = quietly(case.solve, loss, X, y, tol=1e-6)

@@ -51,7 +51,7 @@ def test_cross_validation_in_parallel_is_the_same():
     assert (one.scores_path_ <= 0.0).all()
 
 
-@pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
+@with_long("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
 def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
     model, solve, calls = kind(**options, multi_class="ovr"), Task.solve, []

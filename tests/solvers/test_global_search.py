@@ -91,7 +91,7 @@ def test_dependent_columns():
     assert_claims(search, Problem("", X, y, 0.5), 1e-9)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@with_long("seed", range(3))
 def test_points_of_a_grid(seed):
     # Neurons lie on hyperplanes with normals along the axes, up to rounding.
     side = np.arange(-2.0, 3.0)
@@ -123,7 +123,7 @@ def start_from_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SETTINGS", Settings(many_rows=40))
 
 
-@pytest.mark.parametrize("state", [0, 1])
+@with_long("state", [0, 1])
 def test_many_rows_start_from_a_part(state, monkeypatch):
     rng = np.random.default_rng(8)
     X = with_bias(rng.standard_normal((100, 2)))

@@ -195,7 +195,7 @@ def test_weights_of_rows_beside_an_intercept():
     assert 0.95 * solution.objective <= bound <= solution.objective + solution.objective_error
 
 
-@pytest.mark.parametrize("name", ["intercept", "leaky", "penalised"])
+@with_long("name", ["intercept", "leaky", "penalised"])
 def test_units_of_the_data(name):
     model, _, intercept = CASES[name]
     _, X, y = draw(name, "squared")

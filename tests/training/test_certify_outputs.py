@@ -68,7 +68,7 @@ def improvable(solutions):
     }
 
 
-@pytest.mark.parametrize(("loss", "intercept"), CASES)
+@with_long(("loss", "intercept"), CASES, always=3)
 def test_an_optimal_network_is_proven_with_the_bound_of_its_training(solutions, loss, intercept):
     solution = solutions[loss, intercept]
     certificate = certify(solution.network, X, TARGETS[loss], BETA, loss=loss)
@@ -139,7 +139,7 @@ def test_what_is_known_without_time_is_below_the_optimum(solutions):
             assert found.better_network is None
 
 
-@pytest.mark.parametrize(("loss", "intercept"), CASES)
+@with_long(("loss", "intercept"), CASES, always=2)
 def test_certificates_are_saved_and_checked(improvable, loss, intercept, tmp_path):
     found, path = improvable[loss, intercept], tmp_path / "proof.npz"
     network = found.network

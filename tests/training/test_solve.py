@@ -37,7 +37,7 @@ def test_exact_and_global_are_certified_from_both_sides(problem):
         assert found[0].objective <= solution.objective + 1e-8 * max(solution.objective, 1e-300)
 
 
-@pytest.mark.parametrize("scheme", ["gaussian", "data"])
+@with_long("scheme", ["data", "gaussian"])
 @pytest.mark.parametrize("name", ["d1_n50", "d2_n50_beta1", "d5_n10", "rank2_zero_row_n10"])
 def test_sampled_solves_its_own_program(name, scheme):
     problem = problem_named(name)

@@ -101,7 +101,7 @@ def test_a_dual_point_beside_an_intercept_needs_the_sum_zero(plane):
 
 
 @pytest.mark.parametrize("slope", [0.0, -1.0])
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_a_free_skip_connection(plane, slope, intercept):
     X, y = plane
     X, y, weights = X[:, : 3 - intercept], y + 3.0 * X[:, 0], np.linspace(0.5, 2.0, 30)

@@ -37,7 +37,7 @@ def with_network(model):
 
 
 @with_long("hidden_bias", [True, False])
-@pytest.mark.parametrize(
+@with_long(
     "model",
     [
         cvxnn.ConvexReLURegressor(beta=0.5),
@@ -49,6 +49,7 @@ def with_network(model):
         cvxnn.ConvexReLUClassifierCV(betas=[1.0, 0.5], cv=2),
     ],
     ids=str,
+    always=4,
 )
 def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
     target = LABELS if hasattr(model, "class_weight") else Y

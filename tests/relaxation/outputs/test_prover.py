@@ -128,7 +128,7 @@ def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     assert merged == pytest.approx(whole, rel=5e-3)
 
 
-@pytest.mark.parametrize("slope", [0.2, -1.0])
+@with_long("slope", [0.2, -1.0])
 def test_a_readout(slope):
     X, Y = drawn(6, SquaredLoss())
     layer = Layer(X).with_slope(slope)

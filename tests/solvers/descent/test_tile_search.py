@@ -139,7 +139,7 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
 
 
-@pytest.mark.parametrize("name", (*LOSSES, *COUNTS))
+@with_long("name", (*LOSSES, *COUNTS), always=2)
 def test_with_an_intercept_the_residual_sums_to_zero(name):
     X, y = planted()
     loss = as_loss(name)

@@ -84,7 +84,7 @@ def test_without_a_list_the_end_is_the_optimum_of_all_cells(loss, seed, monkeypa
     assert alone.dual_bound <= best.objective + best.objective_error
 
 
-@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@with_long("loss", ["squared", "absolute"])
 def test_few_cells_are_listed_without_a_proof_too(loss):
     X = np.random.default_rng(0).standard_normal((5, 3))
     y = X[:, 1] - 0.5 * X[:, 2]

@@ -61,7 +61,7 @@ def test_the_bound_has_the_digits_of_the_objective(seed):
     assert solution.status is Status.OPTIMAL
 
 
-@pytest.mark.parametrize("seed", [1, 5, 6, 7])
+@with_long("seed", [5, 1, 6, 7])
 def test_rounds_do_not_drown_in_neurons(seed):
     # With more than n c of them nothing brings them to rest, and the search stalls.
     rng = np.random.default_rng(seed)
@@ -123,7 +123,7 @@ def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     assert network.objective(X, Y, 0.3, loss) == pytest.approx(solution.objective, rel=1e-12)
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 def test_outputs_that_are_zero_or_multiples_change_nothing(intercept):
     X, Y = drawn(30, 3, 1, 5)
     Y += 5.0

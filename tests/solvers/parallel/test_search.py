@@ -93,7 +93,7 @@ def test_more_features_than_rows():
     assert search.gap <= 1e-4
 
 
-@pytest.mark.parametrize("power", [-60, 60])
+@with_long("power", [-60, 60])
 def test_powers_of_two_change_nothing(power):
     X, y = drawn(1, n=5)
     beta = 0.1 * cvxnn.largest_beta(X, y)

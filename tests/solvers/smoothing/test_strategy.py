@@ -60,7 +60,7 @@ def test_weights_of_rows(loss):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("model", [cvxnn.ReLU(slope=0.3), cvxnn.ReLU(skip="penalised")], ids=str)
+@with_long("model", [cvxnn.ReLU(slope=0.3), cvxnn.ReLU(skip="penalised")], ids=str)
 def test_other_activations(loss, model):
     X, y = rows(loss, 2, 12, 1)
     linear = None if model.skip is None else X
@@ -84,7 +84,7 @@ def test_a_free_skip_connection(loss):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("method", ["exact", "sampled"])
+@with_long("method", ["sampled", "exact"])
 def test_other_methods(loss, method):
     X, y = rows(loss, 2)
     known = optimum(X, y, 0.3, loss)
