@@ -58,7 +58,7 @@ def reference_problems():
         rows = problem.X, problem.y, problem.beta
         ends = WITHIN_TOL if problem.beta == 1e-4 else {}
         for how, method in methods().items():
-            is_long = how != "global" and len(problem.y) == 100
+            is_long = how != "global" and len(problem.y) >= 50
             name = f"reference, {problem.name}, {how}"
             yield Case.of(name, *rows, method=method, is_long=is_long, ends=ends)
 
@@ -69,7 +69,10 @@ def losses():
     for loss in LOSSES:
         for name, weights in (("plain", None), ("weighted", data.weights(len(X)))):
             for how, method in methods(60).items():
+                # Weighted rows are treated alike by all methods.
+                is_long = weights is not None and how != "global"
                 options = {"loss": loss, "method": method, "sample_weight": weights}
+                options["is_long"] = is_long
                 yield Case.of(f"loss, {loss}, {name}, {how}", X, target(y, loss), 0.3, **options)
         large, values = data.small(300, 3, seed=1)
         rows = large, target(values, loss), 2.0
