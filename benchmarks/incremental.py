@@ -59,7 +59,7 @@ def problems(uci: Path | None) -> Iterator[tuple[str, FloatArray, FloatArray, fl
     else:
         from uci import load
 
-        X, y, test = load(uci, "pol")
+        X, y, test = load(uci / "pol")
         train = ~test[:, 0]
         yield "pol", *standardised(X[train][:, X[train].std(axis=0) > 0.0], y[train]), 0.01
 
