@@ -136,11 +136,12 @@ class Model(Settings, ABC):
         >>> ReLU().label, ReLU(skip="free").label, Gated([[0.0] * 40], depth=3).label
         ('ReLU()', "ReLU(skip='free')", 'Gated(gates=..., depth=3)')
         """
-        values = ((field, getattr(self, field.name)) for field in fields(self))
+        settings = fields(self)  # type: ignore[arg-type]
+        values = ((field, getattr(self, field.name)) for field in settings)
         shown = (
             f"{field.name}={_brief(value)}"
             for field, value in values
-            if np.ndim(value) > 0 or value != field.default
+            if not (value is field.default or (np.isscalar(value) and value == field.default))
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -279,8 +280,8 @@ class Model(Settings, ABC):
         if loss.is_kinked and not self.capabilities.kinks:
             instead = "SquaredHingeLoss()" if loss.has_labels else "HuberLoss(0.01)"
             raise InputError(
-                f"{self.label} is trained with smooth losses: take {instead}, for targets of size 1, "
-                "instead of one with kinks."
+                f"{self.label} is trained with smooth losses: take {instead}, for targets of "
+                "size 1, instead of one with kinks."
             )
 
     def check_outputs(self, n_outputs: int, method: Method) -> None:
@@ -289,7 +290,9 @@ class Model(Settings, ABC):
             return
         accepted = self.capabilities.outputs
         if not accepted:
-            raise InputError(f"{self.label} has one output: y must be 1-D, got {n_outputs} columns.")
+            raise InputError(
+                f"{self.label} has one output: y must be 1-D, got {n_outputs} columns."
+            )
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(
