@@ -167,19 +167,19 @@ def _objective(X: FloatArray, y: FloatArray, beta: float) -> Objective:
 
 
 def _sentence(cases: list[_Case]) -> str:
-    parts = [
-        "{} at {:g} of the largest beta".format(
-            "1, no gain,"
-            if case.gain.helps is False
-            else "between {:.3f} and {:.3f}".format(*case.gain.ratio),
-            case.share,
-        )
-        for case in cases
-    ]
+    *parts, last = [f"{_range(case.gain)} at {case.share:g}" for case in cases]
     return (
-        f"On the {cases[0].data.name} the optimum of three layers over that of two is "
-        f"{'; '.join(parts)}."
+        f"On the {cases[0].data.name} the optimum of three layers over that of two is proven to be "
+        f"{', '.join(parts)} and {last} of the largest beta."
     )
+
+
+def _range(gain: DepthGain) -> str:
+    """The ratio of the optima in words, to three digits."""
+    if gain.helps is False:
+        return "1"
+    low, high = (f"{bound:.3f}" for bound in gain.ratio)
+    return high if low == high else f"between {low} and {high}"
 
 
 def _ratios(every: tuple[_Data, ...], cases: list[_Case]) -> StudyFigure:

@@ -118,7 +118,8 @@ class _Case:
         """When the objective was near the bound first."""
         for line in solution.history:
             if relative_gap(line.objective, self.bound) <= _NEAR:
-                return f"after {line.iteration + 1} rounds, with {line.n_neurons} neurons"
+                rounds = line.iteration + 1
+                return f"after {rounds} round{'s' * (rounds > 1)}, with {line.n_neurons} neurons"
         return f"never, with {solution.n_neurons} neurons at the end"
 
 
