@@ -22,7 +22,7 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "clarabel")
 
 
 def stored():
-    """What the file says: `arithmetic`, that of some cases `elsewhere`, and figures of all `cases`."""
+    """What the file says: `arithmetic`, that of cases `elsewhere`, and figures of all `cases`."""
     contents = json.loads(FILE.read_text(encoding="utf-8"))
     return contents
 
