@@ -154,6 +154,12 @@ def test_a_report_names_the_settings():
         "leaky",
         "constraints",
         "gates",
+        "polynomial",
+        "quantized",
+        "ramps",
+        "three gated layers",
+        pytest.param("sub-networks", marks=pytest.mark.long),
+        pytest.param("polynomial, filters", marks=pytest.mark.long),
         pytest.param("images", marks=pytest.mark.long),
     ],
 )

@@ -91,7 +91,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
                 "of X, so that patterns of X are none of theirs. solve takes patterns."
             )
         if self.warm_start and not model.capabilities.warm_start:
-            raise InputError(f"{model!r} takes no warm_start.")
+            raise InputError(f"{model.label} takes no warm_start.")
 
     @property
     def _flags(self) -> tuple[str, ...]:

@@ -84,8 +84,8 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         if not self._takes_outputs:
             raise InputError(
                 "multi_class='softmax' needs a model and a method of several outputs, such as "
-                f"ReLU() and 'global'; {self._model()!r} by method={as_method(self.method).name!r} "
-                "has one: take 'ovr'."
+                f"ReLU() and 'global'; {self._model().label} by "
+                f"method={as_method(self.method).name!r} has one: take 'ovr'."
             )
 
     @property

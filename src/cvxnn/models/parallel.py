@@ -125,7 +125,7 @@ class Parallel(Model):
             return ParallelRows(X)
         if X.shape[1] != 1:
             raise InputError(
-                f"X must have one column for {self!r}, as biases that cost nothing are for one "
+                f"X must have one column for {self.label}, as biases that cost nothing are for one "
                 f"feature, got {X.shape[1]}."
             )
         return Line(X[:, 0])
