@@ -152,6 +152,21 @@ class SubNetworks(Neurons):
             self.signs * root,
         )
 
+    def sums(self) -> list[Neurons]:
+        """Hidden units in the sums p and q of ``s ((X W)_+ b)_+ = s (p - q)_+``.
+
+        First p and q of output 1, then of -1; sizes are those that they have in a network.
+        """
+        lengths = np.linalg.norm(self.directions, axis=2)
+        sizes = self.sizes[:, None] * lengths * np.abs(self.inner)
+        units = self.directions / np.where(lengths > 0.0, lengths, 1.0)[:, :, None]
+        found = []
+        for sign, side in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)):
+            alive = (self.signs[:, None] == sign) & (self.inner * side > 0.0) & (sizes > 0.0)
+            outputs = np.full((int(alive.sum()), 1), sign)
+            found.append(Neurons(units[alive], sizes[alive], outputs))
+        return found
+
     def activations(self, X: FloatArray) -> FloatArray:
         """``((X W_k)_+ b_k)_+`` for all k, shape (n, K); O(n K m1 d)."""
         columns = np.empty((len(X), len(self)))
