@@ -14,9 +14,11 @@ from cvxnn.models.base import Capabilities, Choices, Model
 from cvxnn.networks.parallel import ParallelNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.parallel.neurons import SubNetworks
+from cvxnn.solvers.parallel.rough_strategy import RoughSubNetworkStrategy
 from cvxnn.solvers.parallel.strategy import ParallelStrategy
 from cvxnn.solvers.ramps.neurons import Ramps
 from cvxnn.solvers.ramps.search import RampStrategy
+from cvxnn.solvers.relaxed import needs_relaxation
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_count, check_data
 
@@ -134,7 +136,10 @@ class Parallel(Model):
         if self.bias == "free":
             return RampStrategy(problem, choices.start)
         start = choices.start if isinstance(choices.start, SubNetworks) else None
-        return ParallelStrategy(problem, choices.random_state, start)
+        exact = ParallelStrategy(problem, choices.random_state, start)
+        if not needs_relaxation(problem):
+            return exact
+        return RoughSubNetworkStrategy(exact, problem, choices.random_state, start)
 
     def smooth_strategy(
         self,
@@ -144,16 +149,28 @@ class Parallel(Model):
         *,
         intercept: bool,
     ) -> Strategy:
-        """Ramps and an intercept are one program."""
+        """Ramps and an intercept are one program, and a rough search is one for both."""
         if self.bias == "free":
             return self.strategy(problem, choices)
-        return super().smooth_strategy(problem, choices, shape, intercept=intercept)
+        exact = super().smooth_strategy(problem, choices, shape, intercept=intercept)
+        if not (intercept and needs_relaxation(problem)):
+            return exact
+        return RoughSubNetworkStrategy(
+            exact, problem, choices.random_state, choices.start, intercept=True
+        )
 
     def evaluated(self, problem: Problem[Any], shape: tuple[int, ...], neurons: Neurons) -> Any:
         """Predictions of neurons, and what beta multiplies."""
         if isinstance(neurons, Ramps):
             return neurons.predict(problem.rows.x), float(neurons.sizes.sum())
         return super().evaluated(problem, shape, neurons)
+
+    def _neurons(self, network: ParallelNetwork) -> SubNetworks:
+        if self.bias is not None:
+            raise InputError(f"{self!r} takes no warm_start.")
+        return SubNetworks.of_layers(
+            network.hidden_weights, network.inner_weights, network.output_weights
+        )
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ParallelNetwork:
         if isinstance(neurons, SubNetworks):

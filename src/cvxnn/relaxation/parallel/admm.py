@@ -17,8 +17,9 @@ from cvxnn.relaxation.state import State
 
 # Sums of neurons: p and q of sub-networks of output 1, then of those of output -1.
 SUMS = 4
-# rho over that of beta and the sizes of the neurons.
-_PENALTY = 4.0
+# rho over that of beta and the sizes of the neurons: with 4 a gap of 0.27 on diabetes takes as long
+# as 0.244 does with 1.
+_PENALTY = 1.0
 
 
 @final

@@ -30,8 +30,13 @@ _PAIRS, _FEWEST = 1_000_000, 60
 class HasSums(Protocol):
     """Sub-networks, of which the relaxation has to know the sums of their hidden units."""
 
-    sizes: FloatArray
-    intercept: float | FloatArray
+    @property
+    def sizes(self) -> FloatArray:
+        """Shape (K,)."""
+
+    @property
+    def intercept(self) -> float | FloatArray:
+        """What is added to all predictions."""
 
     def predict(self, X: FloatArray) -> FloatArray:
         """Of the sub-networks alone, shape (n,)."""
@@ -48,6 +53,8 @@ class SubNetworkProver:
     Parameters
     ----------
     problem : Problem of ParallelRows
+    read : callable
+        Sub-networks from whatever neurons are an incumbent.
     carried : callable, optional
         A proof for sub-networks alone as one for those beside any intercept, where there is one:
         incumbents have theirs.
@@ -76,6 +83,7 @@ class SubNetworkProver:
     kind: ClassVar[str] = KIND
 
     problem: Problem[ParallelRows]
+    read: Callable[[Neurons], HasSums]
     carried: Callable[[DualProof], DualProof] | None = None
     block: int = 60
     largest: int = 256
@@ -86,7 +94,7 @@ class SubNetworkProver:
     threads: int | None = None
 
     def improve(
-        self, incumbent: HasSums, proof: DualProof, tol: float, deadline: Deadline
+        self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
     ) -> DualProof:
         """The better of a proof and the best one of the iteration.
 
@@ -100,7 +108,7 @@ class SubNetworkProver:
         blas = suitable_threads(len(self.problem.Y))
         # Numbers that leave their range end the iteration, and that is all.
         with blas, np.errstate(all="ignore"), worker_map(threads) as workers:
-            run = _Run(self, incumbent, proof, workers, threads)
+            run = _Run(self, self.read(incumbent), proof, workers, threads)
             while not (run.course.closed(tol) or deadline.passed or interrupt_pending()):
                 if run.admm.iterations == self.most or not run.is_finite:
                     break

@@ -55,7 +55,8 @@ class SubNetworkScale:
         scaled, units = problem.in_units()
         X = scaled.rows.X
         blocks, factor = in_blocks(X, block)
-        step = SubNetworkStep(scaled.loss, scaled.y, X.any(axis=1), intercept=intercept)
+        reached = np.asarray(X.any(axis=1))
+        step = SubNetworkStep(scaled.loss, scaled.y, reached, intercept=intercept)
         return cls(scaled, units, blocks, factor, step, intercept)
 
     def scattered(self, weights: FloatArray) -> FloatArray:

@@ -77,7 +77,7 @@ class SubNetworkStep:
         centre = centre * self._reached
         self.v = self._beside_best(centre, theta) if self._intercept else self._at(centre, theta)
         pairs = [
-            _multipliers(*centre[2 * k : 2 * k + 2], sign * self.v, theta)
+            _multipliers(centre[2 * k], centre[2 * k + 1], sign * self.v, theta)
             for k, sign in enumerate((1.0, -1.0))
         ]
         self.under = np.stack([z for _, z in pairs]) * self._reached

@@ -179,6 +179,11 @@ class SubNetworks(Neurons):
         return self.activations(X) @ (self.sizes * self.signs)
 
 
+def as_sub_networks(neurons: Neurons) -> SubNetworks:
+    """Neurons of either kind as sub-networks."""
+    return neurons if isinstance(neurons, SubNetworks) else SubNetworks.of_neurons(neurons)
+
+
 def _units(weights: FloatArray) -> FloatArray:
     """A power of two next to the largest entry of each sub-network, shape (K,)."""
     return np.array([power_of_two(part) for part in weights])
