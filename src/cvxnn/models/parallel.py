@@ -11,6 +11,7 @@ from cvxnn.errors import InputError
 from cvxnn.layers.line import Line
 from cvxnn.layers.parallel import ParallelRows
 from cvxnn.models.base import Capabilities, Choices, Model
+from cvxnn.models.relu import ReLU
 from cvxnn.networks.parallel import ParallelNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.parallel.neurons import SubNetworks
@@ -111,6 +112,10 @@ class Parallel(Model):
     @property
     def has_intercept(self) -> bool:
         return self.bias == "free"
+
+    @property
+    def of_two_layers(self) -> Model:
+        return ReLU() if self.bias is None else self
 
     @property
     def takes_ones(self) -> bool:  # type: ignore[override]

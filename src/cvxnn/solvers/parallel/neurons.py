@@ -121,6 +121,14 @@ class SubNetworks(Neurons):
             directions * kept[:, :, None], self.sizes, self.outputs, inner=inner * kept
         )
 
+    def without_idle(self, share: float) -> SubNetworks:
+        """Without hidden units of less than this share of the size of their sub-network."""
+        products = np.linalg.norm(self.directions, axis=2) * np.abs(self.inner)
+        kept = products > share * products.sum(axis=1, keepdims=True)
+        return SubNetworks(
+            self.directions * kept[:, :, None], self.sizes, self.outputs, inner=self.inner * kept
+        ).trimmed()
+
     def shortened(self) -> SubNetworks:
         """The same functions at the least size: every hidden unit with ``||w_j|| ~ |b_j|``.
 

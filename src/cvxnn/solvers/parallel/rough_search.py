@@ -32,25 +32,31 @@ class Settings:
 
     Attributes
     ----------
-    starts, width, steps : int
-        Of ascents for a sub-network of each sign: how many, hidden units of each, and steps.
+    starts, width, steps, kept : int
+        Of ascents for sub-networks of each sign: how many, hidden units of each, steps, and how
+        many of the best are taken.
     added : int
         Hidden units that every sub-network gets in a round.
     small : float
         Their weights over those that are there.
+    idle : float
+        Share of the size of a sub-network below which a hidden unit makes room for others.
     descent_steps : int
         Of the descent of all weights in a round.
-    at_rest : float
-        Share of the objective that a round has to gain.
+    at_rest, rounds : float, int
+        Share of the objective that a round has to gain, and rounds at most.
     """
 
-    starts: int = 12
+    starts: int = 40
     width: int = 4
-    steps: int = 60
+    steps: int = 150
+    kept: int = 3
     added: int = 2
     small: float = 0.1
+    idle: float = 1e-3
     descent_steps: int = 200
     at_rest: float = 1e-3
+    rounds: int = 6
 
 
 SETTINGS = Settings()
@@ -105,7 +111,7 @@ class RoughSubNetworkSearch(IncumbentSearch):
             inner = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
             self._inner = replace(problem, loss=inner)
         self._offer(self.neurons)
-        self._reach = 0.0
+        self._reach, self._rounds = 0.0, 0
         if intercept:
             constant = float(self.neurons.intercept)
             self._reach = intercept_reach(problem, constant, self.objective)
@@ -126,7 +132,7 @@ class RoughSubNetworkSearch(IncumbentSearch):
         if self._rough is not None:
             self._advance(self._rough)
             return
-        before = self.objective
+        before, self._rounds = self.objective, self._rounds + 1
         found = SubNetworks.stacked([self._grown(), self._ascended()])
         self.n_blocks = len(found)
         if len(found):
@@ -134,7 +140,8 @@ class RoughSubNetworkSearch(IncumbentSearch):
             moved = descend(self._inner, found, steps=steps, deadline=self.deadline)
             self._offer(moved)
             self._weigh(moved)
-        if before - self.objective <= SETTINGS.at_rest * before:
+        is_last = self._rounds == SETTINGS.rounds
+        if is_last or before - self.objective <= SETTINGS.at_rest * before:
             self._prove()
             self.stationary = True
 
@@ -167,7 +174,7 @@ class RoughSubNetworkSearch(IncumbentSearch):
 
     def _grown(self) -> SubNetworks:
         """The sub-networks, with further hidden units that do little."""
-        known, rng = self.neurons, self._random_state
+        known, rng = self.neurons.without_idle(SETTINGS.idle), self._random_state
         wide = known.padded(known.width + SETTINGS.added)
         shape = len(known), SETTINGS.added, known.directions.shape[2]
         scale = SETTINGS.small / np.sqrt(shape[1] * shape[2])
@@ -177,24 +184,26 @@ class RoughSubNetworkSearch(IncumbentSearch):
         return SubNetworks.of_layers(hidden, inner, known.sizes * known.signs)
 
     def _ascended(self) -> SubNetworks:
-        """The best sub-network of each sign that ascents find at the residual, if it is worth it.
+        """The best sub-networks of each sign that ascents find at the residual, if any is worth it.
 
-        Its size is that of the best step for its predictions.
+        Their size together is that of the best step for the predictions of the best one.
         """
         X, v, rng = self.problem.rows.X, self._residual, self._random_state
+        curvature = self.problem.loss.majorizer(self._prediction, self.problem.y)
         parts = [SubNetworks.nothing(X.shape[1])]
         for sign in BOTH:
             hidden = rng.standard_normal((SETTINGS.starts, SETTINGS.width, X.shape[1]))
             inner = rng.standard_normal((SETTINGS.starts, SETTINGS.width))
             values, hidden, inner = climb(X, sign * v, hidden, inner, SETTINGS.steps, self.deadline)
-            best = [int(values.argmax())]
-            excess = float(values[best[0]]) - self.problem.beta
-            if excess <= 0.0:
+            best = np.argsort(-values)[: SETTINGS.kept]
+            best = best[values[best] > self.problem.beta]
+            if len(best) == 0:
                 continue
-            one = SubNetworks(hidden[best], np.ones(1), np.full((1, 1), sign), inner=inner[best])
-            columns = one.activations(X)[:, 0]
-            curvature = self.problem.loss.majorizer(self._prediction, self.problem.y)
-            parts.append(one.sized(np.array([excess / float(curvature @ columns**2)])))
+            outputs = np.full((len(best), 1), sign)
+            found = SubNetworks(hidden[best], np.ones(len(best)), outputs, inner=inner[best])
+            square = float(curvature @ found.activations(X)[:, 0] ** 2)
+            size = (float(values[best[0]]) - self.problem.beta) / square
+            parts.append(found.sized(np.full(len(best), size / len(best))))
         return SubNetworks.stacked(parts)
 
     def _weigh(self, neurons: SubNetworks) -> None:
