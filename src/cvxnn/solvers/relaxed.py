@@ -98,10 +98,11 @@ def relaxation_prover(
     Parameters
     ----------
     problem : Problem
-        There is a relaxation for sub-networks on :class:`~cvxnn.layers.parallel.ParallelRows`,
-        and for a :class:`~cvxnn.layers.Layer` with a sparse readout or without
-        one (ReLU, leaky and absolute values, sums and averages over patches), alone or, for one
-        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any loss that is a sum over
+        There is a relaxation for sub-networks on :class:`~cvxnn.layers.parallel.ParallelRows`
+        on which no oracle of two layers ends, and for a :class:`~cvxnn.layers.Layer` with a
+        sparse readout or without one (ReLU, leaky and absolute values, sums and averages over
+        patches), alone or, for one output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any
+        loss that is a sum over
         the rows; none for maxima of patches, gates and dense readouts.
         Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
         other data are weaker, by what is charged for rounding.
@@ -143,6 +144,9 @@ def relaxation_prover(
     1.75
     """
     if _relaxed_rows(problem) is None:
+        return None
+    if isinstance(problem.rows, ParallelRows) and not needs_relaxation(problem):
+        # Leaves over an oracle that ends say more.
         return None
     if not problem.loss.is_kinked:
         return _smooth_prover(problem, intercept, on_bound, memory)

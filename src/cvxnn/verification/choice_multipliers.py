@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import Array
 from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
 from cvxnn.verification.deadline import FOREVER, Deadline
@@ -145,9 +145,3 @@ class ChoiceMultipliers(SubNetworkEvidence):
             row_unit=self.row_unit * rows,
             weight_unit=self.weight_unit * weights,
         )
-
-
-def coefficients_of(v: FloatArray, under: FloatArray) -> SignChoices:
-    """The leaves without choices of v for given ``-c >= 0``, shape (2, n), of signs 1 and -1."""
-    signs = np.array([1.0, -1.0])
-    return SignChoices(signs, np.zeros((2, len(v)), dtype=np.int8), -np.maximum(under, 0.0))

@@ -83,8 +83,12 @@ class SignChoices(SubNetworkEvidence):
     def without_choices(cls, v: FloatArray) -> Self:
         """What any v proves at once: nothing is assumed of any row."""
         signs = np.array([1.0, -1.0])
-        coefficients = np.minimum(signs[:, None] * v, 0.0)
-        return cls(signs, np.zeros((2, len(v)), dtype=np.int8), coefficients)
+        return cls.of_no_signs(np.minimum(signs[:, None] * v, 0.0))
+
+    @classmethod
+    def of_no_signs(cls, coefficients: FloatArray) -> Self:
+        """The same with other coefficients, for the signs 1 and -1, shape (2, n)."""
+        return cls(np.array([1.0, -1.0]), np.zeros(coefficients.shape, np.int8), coefficients)
 
     @property
     def arrays(self) -> dict[str, Array]:

@@ -26,6 +26,7 @@ from cvxnn.solvers.parallel.goals import BoundGoal
 from cvxnn.solvers.parallel.joint_dual import JointDual
 from cvxnn.solvers.parallel.neurons import SubNetworks, as_sub_networks
 from cvxnn.solvers.parallel.proofs import quick_proof
+from cvxnn.solvers.parallel.rough_search import RoughSubNetworkSearch
 from cvxnn.solvers.relaxed import relaxation_prover
 
 
@@ -145,14 +146,15 @@ def test_a_start_with_sub_networks_and_a_loss_of_labels():
 
 
 def test_beside_an_intercept_dual_points_have_the_sum_0():
-    X, y = drawn(2, n=12, d=3)
+    X, y = drawn(2, n=70, d=7)
     y = y + 5.0
     problem = problem_of(X, y, 0.3 * cvxnn.largest_beta(X, y, intercept=True))
-    prover = replace(relaxation_prover(problem, intercept=True), most=200)
-    two = cvxnn.solve(X, y, problem.beta, intercept=True)
-    neurons = Neurons.of_weights(two.network.hidden_weights, two.network.output_weights)
-    start = SubNetworks.of_neurons(neurons)
-    nothing = quick_proof(X, np.zeros(12))
-    found = prover.improve(start, nothing, 1e-4, UNLIMITED)
+    prover = replace(relaxation_prover(problem, intercept=True), most=60)
+    search = RoughSubNetworkSearch(problem, np.random.default_rng(0), UNLIMITED, intercept=True)
+    while not search.stationary:
+        search.step(1e-3)
+    nothing = quick_proof(X, np.zeros(70))
+    found = prover.improve(search.incumbent(), nothing, 1e-4, UNLIMITED)
     assert abs(found.v.sum()) <= 1e-12 * np.abs(found.v).sum()
-    assert 0.8 * two.objective <= found.bound(problem) <= two.objective
+    assert 0.3 * search.objective <= found.bound(problem) <= search.objective
+    assert relaxation_prover(problem_of(X[:, :3], y, 1.0)) is None

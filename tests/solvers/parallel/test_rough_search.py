@@ -167,7 +167,7 @@ def test_a_loss_with_kinks_and_one_of_labels():
     labels = np.sign(y)
     for loss, target in (("absolute", y), ("logistic", labels)):
         beta = 0.2 * cvxnn.largest_beta(X, target, loss=loss)
-        solution = solved(X, target, beta, loss=loss, time_limit=4.0)
+        solution = solved(X, target, beta, loss=loss, time_limit=2.0)
         nothing = np.abs(y).sum() if loss == "absolute" else 70 * np.log(2.0)
         assert 0.0 < solution.dual_bound <= solution.objective < nothing
         assert solution.certificate.verify(X, target, network=solution.network).accepted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -14,13 +15,22 @@ from cvxnn.losses.balance import balanced
 from cvxnn.problems import Problem
 from cvxnn.relaxation.blocks import Blocks
 from cvxnn.relaxation.iteration import Numbers
-from cvxnn.relaxation.moments import Array
+from cvxnn.relaxation.moments import Array, Moments
 from cvxnn.relaxation.parallel.admm import SUMS, SubNetworkAdmm
 from cvxnn.relaxation.parallel.step import SubNetworkStep
 from cvxnn.relaxation.safe_bound import safe_bound
 from cvxnn.relaxation.scale import KIND, in_blocks
 from cvxnn.verification.choice_multipliers import ChoiceMultipliers
-from cvxnn.verification.choice_multipliers import coefficients_of as choices_of
+from cvxnn.verification.sign_choices import SignChoices
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """Coefficients of an output sign, multipliers for a and for -c, and the bounds they prove."""
+
+    under: FloatArray
+    multipliers: tuple[Moments, ...]
+    levels: tuple[float, float]
 
 
 @final
@@ -100,27 +110,45 @@ class SubNetworkScale:
         rounded is in the safe bounds, and they are rounded up.
         """
         v = self._dual_point()
-        bounds = []
-        for k, sign in enumerate((1.0, -1.0)):
-            pair = self.scattered(_vectors(sign * v, self.loss_step.under[k]))
-            bounds.append(
-                max(
-                    safe_bound(self.blocks.rows, pair[:, side], admm.multipliers(2 * k + side))
-                    for side in range(2)
-                )
-            )
-        found = np.array(bounds) / self.factor**2 * self.units.targets * self.units.rows
+        leaves = [self._leaf(sign * v, k, admm) for k, sign in enumerate((1.0, -1.0))]
+        found = np.array([max(leaf.levels) for leaf in leaves]) / self.factor**2
+        found = found * self.units.targets * self.units.rows
         # Up, where the numbers leave the range of float64 below.
         return DualProof(
             v[:, None] * self.units.targets, np.nextafter(found, np.inf), KIND,
-            evidence=self._evidence(v, admm),
+            evidence=self._evidence(v, leaves),
         )  # fmt: skip
 
-    def _evidence(self, v: FloatArray, admm: SubNetworkAdmm) -> ChoiceMultipliers:
+    def _leaf(self, w: FloatArray, k: int, admm: SubNetworkAdmm) -> _Leaf:
+        """What is proven of ``w'(p - q)_+``, by the coefficients of the last step or nearly these.
+
+        Multiples of -c have that multiple as a bound, by the same multiple of its multipliers: the
+        two bounds come to lie closer to each other.
+        """
+        multipliers = admm.multipliers(2 * k), admm.multipliers(2 * k + 1)
+        first = self._priced(w, np.maximum(self.loss_step.under[k], 0.0), *multipliers)
+        over, under = first.levels
+        if not (0.0 < over < np.inf and 0.0 < under < np.inf):
+            return first
+        share = float(np.sqrt(over / under))
+        moved = multipliers[1].combined(lambda part: share * part)
+        second = self._priced(w, share * first.under, multipliers[0], moved)
+        return min(first, second, key=lambda leaf: max(leaf.levels))
+
+    def _priced(self, w: FloatArray, under: FloatArray, *multipliers: Moments) -> _Leaf:
+        pair = self.scattered(_vectors(w, under))
+        over, below = (
+            safe_bound(self.blocks.rows, pair[:, side], given)
+            for side, given in enumerate(multipliers)
+        )
+        return _Leaf(under, multipliers, (over, below))
+
+    def _evidence(self, v: FloatArray, leaves: Sequence[_Leaf]) -> ChoiceMultipliers:
         """Coefficients and multipliers as they are kept for a check, in the units of the data."""
         units = self.units.rows / self.factor, self.units.targets / self.factor
-        choices = choices_of(v, self.loss_step.under).in_units(1.0, self.units.targets)
-        multipliers = [admm.multipliers(k) for k in range(SUMS)]
+        under = np.stack([leaf.under for leaf in leaves])
+        choices = SignChoices.of_no_signs(-under).in_units(1.0, self.units.targets)
+        multipliers = [given for leaf in leaves for given in leaf.multipliers]
         return ChoiceMultipliers.of(choices, self.blocks.places, multipliers, *units)
 
     def _dual_point(self) -> FloatArray:
@@ -138,5 +166,4 @@ def _half(w: FloatArray) -> FloatArray:
 
 def _vectors(w: FloatArray, under: FloatArray) -> FloatArray:
     """a and ``-c``, shape (2, n)."""
-    under = np.maximum(under, 0.0)
     return np.stack([np.maximum(-under, w), under])
