@@ -34,7 +34,9 @@ class Parallel(Model):
 
     Without biases the optimum is certified where a tree over the signs of sub-networks gets to
     its end: few rows, of low rank; beyond, the best network is local search's, and the gap is
-    what the tree has proven. A column of ones in X is a bias of hidden units, which is penalised.
+    what the tree has proven, or in rank 7 and more, with more than 64 distinct rows, a relaxation:
+    about half a per cent at a large beta, and much more at a small one. A column of ones in X is a
+    bias of hidden units, which is penalised.
 
     With ``bias="free"``, on one feature, every hidden unit and every sub-network has a bias
     that costs nothing. A sub-network of one hidden unit is then a ramp
@@ -64,8 +66,10 @@ class Parallel(Model):
     Without biases: the joint dual over leaves of sign choices, whose constraints are neurons
     that an oracle of two layers finds; a round solves a few quadratic programs of O(L n)
     variables for L leaves by Clarabel, and prices 2 L vectors. It ends for few rows of low rank;
-    above 1000 rows there are ascents, descents and a bound without choices. ``docs/deep.md``
-    has the proof.
+    above 1000 rows there are ascents, descents and a bound without choices. In high rank, where
+    no oracle of two layers ends, a rough search grows sub-networks from neurons, and the dual
+    point, coefficients and the multipliers that bound both vectors are found together by the
+    alternating direction method. ``docs/deep.md`` has the proof.
 
     With free biases: an active set of knots, whose steps are tridiagonal systems in the basis
     of hats, exact for the squared loss; O(n) for every knot that comes or goes. The bound is

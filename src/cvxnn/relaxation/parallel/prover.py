@@ -22,9 +22,9 @@ from cvxnn.relaxation.parallel.scale import SubNetworkScale
 from cvxnn.relaxation.prover import SLOW, STALLED, in_single_precision, suited, worker_map
 from cvxnn.relaxation.scale import KIND
 
-# Pairs of rows of a block, in all blocks, at most: some hundred MB for the four sums. Blocks of so
-# few rows are always taken.
-_PAIRS, _FEWEST = 1_000_000, 60
+# Pairs of rows of a block, in all blocks, at most: a certificate of 40 MB, and ten times as much in
+# memory. Blocks of so few rows are always taken.
+_PAIRS, _FEWEST = 800_000, 60
 
 
 class HasSums(Protocol):

@@ -58,8 +58,8 @@ class SubNetworkStep:
     --------
     >>> from cvxnn.losses import SquaredLoss
     >>> step = SubNetworkStep(SquaredLoss(), np.array([3.0]), np.array([True]))
-    >>> step.dual(np.array([[1.0], [0.0], [0.0], [0.0]]), 1.0).ravel(), step.v
-    (array([ 1.,  0., -0.,  1.]), array([1.]))
+    >>> step.dual(np.array([[1.0], [-2.0], [0.0], [3.0]]), 1.0).ravel() + 0.0, step.v
+    (array([1., 2., 0., 0.]), array([1.]))
     """
 
     def __init__(
