@@ -43,8 +43,9 @@ class Settings:
         Share of the size of a sub-network below which a hidden unit makes room for others.
     descent_steps : int
         Of the descent of all weights in a round.
-    at_rest, rounds : float, int
-        Share of the objective that a round has to gain, and rounds at most.
+    at_rest, rounds, work : float, int, float
+        Share of the objective that a round has to gain; rounds at most, and products of rows, weights
+        and steps of a descent from which on a round is the last.
     """
 
     starts: int = 40
@@ -54,9 +55,10 @@ class Settings:
     added: int = 2
     small: float = 0.1
     idle: float = 1e-3
-    descent_steps: int = 200
+    descent_steps: int = 100
     at_rest: float = 1e-3
     rounds: int = 6
+    work: float = 1e10
 
 
 SETTINGS = Settings()
@@ -111,7 +113,7 @@ class RoughSubNetworkSearch(IncumbentSearch):
             inner = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
             self._inner = replace(problem, loss=inner)
         self._offer(self.neurons)
-        self._reach, self._rounds = 0.0, 0
+        self._reach, self._rounds, self._work = 0.0, 0, 0.0
         if intercept:
             constant = float(self.neurons.intercept)
             self._reach = intercept_reach(problem, constant, self.objective)
@@ -137,10 +139,11 @@ class RoughSubNetworkSearch(IncumbentSearch):
         self.n_blocks = len(found)
         if len(found):
             steps = SETTINGS.descent_steps
+            self._work += float(len(self.problem.y) * found.directions.size * steps)
             moved = descend(self._inner, found, steps=steps, deadline=self.deadline)
             self._offer(moved)
             self._weigh(moved)
-        is_last = self._rounds == SETTINGS.rounds
+        is_last = self._rounds == SETTINGS.rounds or self._work > SETTINGS.work
         if is_last or before - self.objective <= SETTINGS.at_rest * before:
             self._prove()
             self.stationary = True
