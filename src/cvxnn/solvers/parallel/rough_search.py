@@ -44,8 +44,8 @@ class Settings:
     descent_steps : int
         Of the descent of all weights in a round.
     at_rest, rounds, work : float, int, float
-        Share of the objective that a round has to gain; rounds at most, and products of rows, weights
-        and steps of a descent from which on a round is the last.
+        Share of the objective that a round has to gain; rounds at most, and products of rows,
+        weights and steps of descents from which on a round is the last.
     """
 
     starts: int = 40
