@@ -77,6 +77,11 @@ class Training:
         return replace(self, method=self.method.with_proof_time(seconds / n_networks))
 
     @property
+    def of_two_layers(self) -> Training:
+        """With networks of two layers, for which a beta is found in less time."""
+        return replace(self, model=self.model.of_two_layers)
+
+    @property
     def takes_starts(self) -> bool:
         """Whether a training may go on from a network."""
         return self.model.capabilities.warm_start

@@ -151,6 +151,11 @@ class Model(Settings, ABC):
         return False
 
     @property
+    def of_two_layers(self) -> Model:
+        """Networks of two layers that are among these at the same price; itself where none are."""
+        return self
+
+    @property
     def data_axes(self) -> tuple[int, ...]:
         """How many axes the data may have: 2 for rows of shape (n, d)."""
         return (2,)
