@@ -13,7 +13,7 @@ PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
     errors array_types settings blas clocks interrupts files archives kernels validation
     verification compensated
-    layers losses evaluation patterns methods networks results progress problems
+    backends layers losses evaluation patterns methods networks results progress problems
     oracle program certificates relaxation baselines solvers models exchange training
     landscape estimators datasets plotting study cli
 """

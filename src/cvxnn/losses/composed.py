@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses.base import Loss
 
@@ -34,6 +36,7 @@ class WeightedLoss(Loss):
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
+        self.takes_any_array = loss.takes_any_array
 
     def check(self, y: FloatArray) -> None:
         self.loss.check(y)
@@ -57,6 +60,9 @@ class WeightedLoss(Loss):
 
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
+
+    def placed(self, place: Callable[[FloatArray], Array]) -> WeightedLoss:
+        return WeightedLoss(self.loss.placed(place), place(self.weights))
 
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
         return self.loss.moved(y, offset)
