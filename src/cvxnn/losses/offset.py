@@ -7,16 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import EPS, Array, FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.losses.base import Loss
-
-_STEPS = 200
-# Of Newton's method on several: the fall that a step has to reach, as a share of what its slope
-# promises, what is added to the curvature, as a share of parabolas above the loss, and the share of
-# a value that its rounding may be.
-_FALL, _RIDGE, _NOISE = 1e-4, 1e-10, 64.0 * EPS
-# Share of a step at which it is none.
-_SHORTEST = 1e-9
+from cvxnn.losses.offset_sums import LossBeside, least_offset, least_offsets
 
 
 class OffsetLoss(Loss):
@@ -167,26 +160,7 @@ def best_offset(loss: Loss, prediction: FloatArray, y: FloatArray, start: float 
     """
     if loss.is_kinked:
         return least_along(loss, prediction, np.ones_like(y), y)
-    low, high, b, length = -np.inf, np.inf, start, 0.0
-    for _ in range(_STEPS):
-        gradient = loss.gradient(prediction + b, y)
-        slope = float(gradient.sum())
-        if abs(slope) <= EPS * float(np.abs(gradient).sum()):
-            break
-        low, high = (low, b) if slope > 0.0 else (b, high)
-        total = prediction + b
-        if high - low < np.inf:
-            move = -slope / max(float(loss.curvature(total, y).sum()), 1e-300)
-        else:
-            # Where nothing stops it Newton's step may lead to the end of the numbers; parabolas
-            # above the loss do not, but on an exponential slope they would crawl.
-            move = -slope / float(loss.majorizer(total, y).sum())
-            length = max(abs(move), 2.0 * length)
-            move = float(np.copysign(length, move))
-        if abs(move) <= 4.0 * EPS * abs(b):
-            break
-        b = b + move if low < b + move < high else 0.5 * (low + high)
-    return b
+    return least_offset(LossBeside(loss, prediction, y), start)
 
 
 def least_along(
@@ -257,34 +231,6 @@ def best_offsets(
         return best_offset(loss, prediction, y, float(start))
     b = np.broadcast_to(start, y.shape[1:])
     if loss.joins_outputs:
-        return _joint_offsets(loss, prediction, y, b)
+        return least_offsets(LossBeside(loss, prediction, y), np.array(b))
     each = zip(prediction.T, y.T, b.tolist(), strict=True)
     return np.array([best_offset(loss, f, target, first) for f, target, first in each])
-
-
-def _joint_offsets(
-    loss: Loss, prediction: FloatArray, y: FloatArray, start: FloatArray
-) -> FloatArray:
-    b, value = np.array(start), loss.value(prediction + start, y)
-    for _ in range(_STEPS):
-        gradient = loss.gradient(prediction + b, y)
-        slopes = gradient.sum(axis=0)
-        if (np.abs(slopes) <= EPS * np.abs(gradient).sum(axis=0)).all():
-            break
-        # The curvature is singular where a number for all outputs changes nothing.
-        hessian = loss.summed_curvature(prediction + b, y)
-        hessian += _RIDGE * np.diag(loss.majorizer(prediction + b, y).sum(axis=0))
-        move = -np.linalg.solve(hessian, slopes)
-        fall, length = -float(slopes @ move), 1.0
-        if fall <= _NOISE * abs(value):
-            # Values do not tell any more whether it is a step down.
-            return np.asarray(b + move)
-        new = loss.value(prediction + b + move, y)
-        while new > value - _FALL * length * fall and length * fall > _NOISE * abs(value):
-            length *= 0.5
-            if length < _SHORTEST:
-                # Without curvature to speak of the model of the loss says nothing.
-                return b
-            new = loss.value(prediction + b + length * move, y)
-        b, value = b + length * move, new
-    return b

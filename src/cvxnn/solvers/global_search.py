@@ -33,6 +33,7 @@ from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
+from cvxnn.solvers.segments.rows import LocalRows
 
 
 @final
@@ -112,7 +113,7 @@ class GlobalSearch(IncumbentSearch):
         # of sums over the rows.
         problem = self.problem.on(self.layer.unmixed())
         if self._is_rough or is_for_tiles(problem.rows, self.rank):
-            return [TileSearch(problem, *arguments)]
+            return [TileSearch(LocalRows(problem), problem.beta, *arguments)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:

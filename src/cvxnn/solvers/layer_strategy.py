@@ -32,6 +32,7 @@ from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
+from cvxnn.solvers.segments.rows import LocalRows
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.strategy import Join, RowsStrategy, sharp_proof
 
@@ -317,8 +318,9 @@ class Searches:
             loss, y = problem.loss.beside_line(problem.y)
             problem = Problem.of(problem.rows, y, problem.beta, loss)
         search = TileSearch(
-            problem, reduction.to_direction, self.random_state, self.deadline, intercept=intercept
-        )
+            LocalRows(problem), problem.beta, reduction.to_direction, self.random_state,
+            self.deadline, intercept=intercept,
+        )  # fmt: skip
         if start is not None:
             search.start_from(start)
         return search

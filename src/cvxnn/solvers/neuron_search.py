@@ -14,7 +14,7 @@ from cvxnn.layers.tiles import Tiles
 from cvxnn.oracle import AscentOracle, Proposals
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import atom_lengths, merge_cells, neuron_objective, residual, reweigh
-from cvxnn.solvers.descent.row_ascent import RowAscent
+from cvxnn.solvers.descent.row_ascent import RowAscent, sample_of
 from cvxnn.solvers.descent.settings import SETTINGS as DESCENT
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.newton.kinks import descend_over_kinks, faces_for
@@ -58,7 +58,7 @@ class NeuronSearch:
         self._polishes = polishes
         self.problem, self.deadline = problem, deadline
         self._ascent = AscentOracle(problem.rows.rows, to_direction, random_state)
-        self._cheap = RowAscent(problem.rows.rows, to_direction, random_state)
+        self._cheap = RowAscent(self._n_rows, to_direction, random_state)
         self._faces = faces_for(problem.rows)
         self._n_starts = SETTINGS.starts
         self._tiles: Tiles | None = None
@@ -130,8 +130,8 @@ class NeuronSearch:
     def _cheap_proposals(self, least: float) -> Proposals:
         """Neurons above a value, looked for on a part of the rows."""
         rows, v = self.problem.rows, residual(self.problem, self.neurons)
-        guess = DESCENT.unsure * least
-        directions, outputs = self._cheap.found(rows.pull(v), DESCENT.starts, guess)
+        sample, guess = sample_of(rows.rows, rows.pull(v)), DESCENT.unsure * least
+        directions, outputs = self._cheap.found(sample, DESCENT.starts, guess)
         self.deadline.check()
         values = outputs[:, 0] * rows.scores(v, directions)[0]
         best = np.argsort(-values, kind="stable")

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from planted_rows import planted_outputs
 
-from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
 from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.losses.offset import best_offsets
@@ -13,6 +12,14 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent import output_sizes
 from cvxnn.solvers.descent.output_sizes import reweighted
 from cvxnn.solvers.descent.settings import Settings
+from cvxnn.solvers.segments.reached import Reached
+from cvxnn.solvers.segments.rows import LocalRows, never
+
+
+def best(problem, neurons, *, intercept):
+    rows = LocalRows(problem)
+    reached = Reached.by(rows, neurons, never, intercept=intercept)
+    return reweighted(rows, reached, problem.beta, never, intercept=intercept)
 
 
 def start(problem, *, intercept, k=12, seed=1):
@@ -44,7 +51,7 @@ def test_of_squares_they_are_the_optimum_of_cvxpy(intercept, is_weighted, monkey
     loss = WeightedLoss(loss, weights) if is_weighted else loss
     problem = Problem(Layer(X), Y, 4.0, loss)
     before = start(problem, intercept=intercept)
-    found = reweighted(problem, before, Deadline(), intercept=intercept)
+    found = best(problem, before, intercept=intercept)
     C, b = cvxpy.Variable((len(before), 3)), cvxpy.Variable((1, 3))
     left = np.maximum(X @ before.directions.T, 0.0) @ C - Y
     left = left + np.ones((60, 1)) @ b if intercept else left
@@ -70,7 +77,7 @@ def test_again_and_again_they_come_to_rest_where_slopes_are_beta(name, intercept
     neurons, objectives = start(problem, intercept=intercept), []
     for _ in range(200):
         objectives.append(objective(problem, neurons))
-        neurons = reweighted(problem, neurons, Deadline(), intercept=intercept)
+        neurons = best(problem, neurons, intercept=intercept)
         neurons = with_best_intercept(problem, neurons) if intercept else neurons
     assert (np.diff(objectives) <= 1e-9).all() and objectives[-1] < 0.5 * objectives[0]
     f = problem.rows.forward(neurons.rays, neurons.outputs) + neurons.intercept
@@ -82,4 +89,4 @@ def test_again_and_again_they_come_to_rest_where_slopes_are_beta(name, intercept
 def test_no_neurons_stay_none():
     X, Y = planted_outputs(20, 4)
     problem = Problem(Layer(X), Y, 1.0, as_loss("squared"))
-    assert len(reweighted(problem, Neurons.none(4, 3), Deadline(), intercept=True)) == 0
+    assert len(best(problem, Neurons.none(4, 3), intercept=True)) == 0

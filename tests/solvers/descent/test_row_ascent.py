@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from planted_rows import planted, planted_outputs
 
-from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, distinct, pull_of
+from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, distinct, pull_of, sample_of
 
 
 def test_climbs_do_not_end_below_their_starts():
@@ -30,8 +30,8 @@ def test_distinct_keeps_the_better_of_two_that_are_one():
 
 def test_what_is_found_is_worth_it_and_best_first():
     X, y = planted(90, 9, 1)
-    ascent = RowAscent(X, np.eye(9), np.random.default_rng(0))
-    directions, outputs = ascent.found(y, 40, 10.0)
+    ascent = RowAscent(90, np.eye(9), np.random.default_rng(0))
+    directions, outputs = ascent.found(sample_of(X, y), 40, 10.0)
     assert set(outputs.ravel()) == {-1.0, 1.0} and outputs.shape == (len(directions), 1)
     values = outputs[:, 0] * (y @ np.maximum(X @ directions.T, 0.0))
     assert len(values) > 0 and (values > 10.0 * (1.0 - 1e-5)).all()
@@ -62,7 +62,8 @@ def test_climbs_on_several_outputs_turn_the_outputs_too(c):
 
 def test_what_is_found_for_several_outputs_is_worth_it_and_best_first():
     X, Y = planted_outputs(90, 9, 3, 1)
-    directions, outputs = RowAscent(X, np.eye(9), np.random.default_rng(0)).found(Y, 40, 10.0)
+    ascent = RowAscent(90, np.eye(9), np.random.default_rng(0))
+    directions, outputs = ascent.found(sample_of(X, Y), 40, 10.0)
     values = along(outputs, Y.T @ np.maximum(X @ directions.T, 0.0))
     assert len(values) > 0 and (values > 10.0 * (1.0 - 1e-5)).all()
     assert (np.diff(values) <= 1e-4 * values[0]).all()

@@ -19,11 +19,18 @@ from cvxnn.solvers.atoms import neuron_objective
 from cvxnn.solvers.descent import row_ascent, tile_search
 from cvxnn.solvers.descent.settings import Settings
 from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.segments.rows import LocalRows
+
+
+def search_of(problem, rng=None, deadline=None, **options):
+    rng = np.random.default_rng(0) if rng is None else rng
+    to_direction, deadline = np.eye(problem.rows.n_features), deadline or Deadline()
+    return TileSearch(LocalRows(problem), problem.beta, to_direction, rng, deadline, **options)
 
 
 def search_on(X, y, beta, state=0, deadline=None):
     rng = np.random.default_rng(state)
-    return TileSearch(least_squares(X, y, beta), np.eye(X.shape[1]), rng, deadline or Deadline())
+    return search_of(least_squares(X, y, beta), rng, deadline or Deadline())
 
 
 def run(search, most=30):
@@ -42,7 +49,7 @@ def test_objectives_fall_to_the_optimum_on_the_patterns_of_the_neurons(seed):
     search = search_on(X, y, 3.0)
     objectives = run(search)
     assert (np.diff(objectives) <= 0.0).all()
-    assert search.objective == neuron_objective(search.problem, search.neurons)
+    assert search.objective == neuron_objective(least_squares(X, y, 3.0), search.neurons)
     patterns = PatternSet.from_directions(X, search.neurons.directions)
     optimum = solve_with_clarabel(ConvexProgram(X, y, 3.0, patterns)).objective
     assert optimum * (1.0 - 1e-6) <= search.objective <= 1.01 * optimum
@@ -107,7 +114,7 @@ def test_other_losses_with_and_without_weights(name, is_weighted):
     loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))
     y = targets(name, y)
     problem = Problem.of(Layer(X), y, 1.0, WeightedLoss(loss, weights) if is_weighted else loss)
-    search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
+    search = search_of(problem)
     objectives = run(search)
     assert (np.diff(objectives) <= 0.0).all()
     neurons = search.neurons
@@ -133,7 +140,7 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
         solution = cvxnn.solve(X, y, 1.0, loss=loss, method=method)
     assert begun and solution.status is cvxnn.Status.STATIONARY
     search = Problem.of(Layer(X), y, 1.0, as_loss(loss))
-    rough = TileSearch(search, np.eye(10), np.random.default_rng(0), Deadline())
+    rough = search_of(search)
     run(rough)
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
 
@@ -144,11 +151,11 @@ def test_with_an_intercept_the_residual_sums_to_zero(name):
     loss = as_loss(name)
     y = targets(name, y, 0.5) + (5.0 if name in ("squared", "huber") else 0.0)
     problem = Problem.of(Layer(X), y, 1.0, loss)
-    plain = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline())
-    search = TileSearch(problem, np.eye(8), np.random.default_rng(0), Deadline(), intercept=True)
+    plain = search_of(problem)
+    search = search_of(problem, intercept=True)
     objectives = run(search)
     assert (np.diff(objectives) <= 0.0).all()
-    v = search.residual
+    _, v = search.sample(slice(None))
     assert abs(v.sum()) <= 1e-9 * np.abs(v).sum()
     neurons = search.neurons
     f = np.maximum(X @ neurons.directions.T, 0.0) @ (neurons.sizes * neurons.signs)
@@ -164,8 +171,7 @@ def test_an_intercept_follows_a_shift_of_the_targets():
     searches = []
     for shift in (0.0, 64.0):
         problem = least_squares(X, y + shift, 3.0)
-        rng = np.random.default_rng(0)
-        searches.append(TileSearch(problem, np.eye(8), rng, Deadline(), intercept=True))
+        searches.append(search_of(problem, intercept=True))
         run(searches[-1])
     first, second = searches
     assert second.objective == pytest.approx(first.objective, rel=1e-3)
@@ -192,7 +198,7 @@ def test_another_beta_is_aimed_at_from_the_same_neurons():
     before = search.neurons
     search.aim(6.0)
     assert search.neurons is before
-    assert search.objective == neuron_objective(search.problem, before)
+    assert search.objective == neuron_objective(least_squares(X, y, 6.0), before)
     search.clear()
     assert len(search.neurons) == 0
     assert search.objective == pytest.approx(0.5 * float(y @ y), rel=1e-12)

@@ -11,15 +11,15 @@ from cvxnn.problems import Problem
 from cvxnn.solvers.descent import tile_search
 from cvxnn.solvers.descent.settings import Settings
 from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.segments.rows import LocalRows
 
 
 def search_on(X, Y, beta, loss="squared", *, state=0, weights=None, **options):
     loss = as_loss(loss)
     loss = loss if weights is None else WeightedLoss(loss, weights)
-    problem = Problem(Layer(X), Y, beta, loss)
-    return TileSearch(
-        problem, np.eye(X.shape[1]), np.random.default_rng(state), Deadline(), **options
-    )
+    rows, to_direction = LocalRows(Problem(Layer(X), Y, beta, loss)), np.eye(X.shape[1])
+    rng = np.random.default_rng(state)
+    return TileSearch(rows, beta, to_direction, rng, Deadline(), **options)
 
 
 def run(search, most=40):
@@ -45,12 +45,14 @@ def test_objectives_fall_to_rest(loss, intercept, is_weighted):
     search = search_on(X, Y, beta, loss, weights=weights, intercept=intercept)
     objectives = run(search)
     assert (np.diff(objectives) <= 0.0).all() and objectives[-1] < 0.7 * objectives[0]
-    neurons, problem = search.neurons, search.problem
+    neurons, loss = search.neurons, search.rows.loss
     active = np.maximum(X @ neurons.directions.T, 0.0)
     f = active @ (neurons.outputs * neurons.sizes[:, None]) + neurons.intercept
-    assert search.objective == pytest.approx(problem.value(f, neurons.sizes.sum()), rel=1e-12)
-    V = search.residual
-    np.testing.assert_allclose(V, -problem.loss.gradient(f, Y), atol=1e-11)
+    assert search.objective == pytest.approx(
+        loss.value(f, Y) + beta * neurons.sizes.sum(), rel=1e-12
+    )
+    _, V = search.sample(slice(None))
+    np.testing.assert_allclose(V, -loss.gradient(f, Y), atol=1e-11)
     if intercept:
         assert (np.abs(V.sum(axis=0)) <= 1e-8 * np.abs(V).sum(axis=0)).all()
     # At rest the pull of a neuron is beta times its outputs.

@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from cvxnn.array_types import Array, FloatArray
-from cvxnn.interrupts import Deadline
-from cvxnn.layers import Layer, row_chunks
-from cvxnn.problems import Neurons, Problem
+from cvxnn.array_types import FloatArray
+from cvxnn.problems import Neurons
+from cvxnn.solvers.descent.parabola import Parabola
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.lasso.row_descent import rows_swept
+from cvxnn.solvers.segments.reached import Reached
+from cvxnn.solvers.segments.rows import Check, SegmentedRows
+from cvxnn.solvers.segments.segment import Offset
 
-# Of the diagonal: it is more than sums in float32 lose.
-_RIDGE = 1e-6
 # Of a move: below it, it is none.
 _LEAST_SHARE = 1e-3
 
 
 def reweighted(
-    problem: Problem[Layer], neurons: Neurons, deadline: Deadline, *, intercept: bool
+    rows: SegmentedRows, reached: Reached, beta: float, check: Check, *, intercept: bool
 ) -> Neurons:
     """The neurons that are left with the best output weights, for a parabola in place of the loss.
 
@@ -29,38 +29,30 @@ def reweighted(
 
     Parameters
     ----------
-    problem : Problem of Layer
-        Without a readout, with a loss that is a sum over the rows.
-    neurons : Neurons
-    deadline : Deadline
-        Raises OutOfTimeError when it passes.
+    rows : SegmentedRows
+    reached : Reached
+    beta : float
+    check : callable
+        Raises to end it.
     intercept : bool
-        Whether the best intercept goes with the weights; that of the neurons is the best one.
+        Whether the best intercept goes with the weights.
 
     Notes
     -----
-    O(n k^2), in float32. A column of ones without a penalty is eliminated, see
-    :func:`~cvxnn.solvers.descent.sizes.resized`.
+    O(n k^2), in float32.
     """
+    neurons = reached.neurons
     if len(neurons) == 0:
         return neurons
-    f = problem.rows.forward(neurons.rays, neurons.outputs) + neurons.intercept
-    curvature, residual = _curvature(problem, f), problem.residual(f)
-    gram, pull, sums = _sums(problem, neurons, curvature, residual, deadline)
-    total = float(curvature.sum())
-    if intercept:
-        gram -= np.outer(sums, sums) / total
-        pull -= np.outer(sums, residual.sum(axis=0)) / total
-    gram[np.diag_indices_from(gram)] *= 1.0 + _RIDGE
+    parabola = Parabola.at(rows, reached, check, intercept=intercept)
     before = neurons.outputs * neurons.sizes[:, None]
     weights = rows_swept(
-        gram, pull + gram @ before, problem.beta, before,
-        sweeps=SETTINGS.sweeps, enough=SETTINGS.least_sweep * problem.beta * neurons.sizes.sum(),
+        parabola.gram, parabola.pull + parabola.gram @ before, beta, before,
+        sweeps=SETTINGS.sweeps, enough=SETTINGS.least_sweep * beta * neurons.sizes.sum(),
     )  # fmt: skip
-    move, moved = weights - before, np.zeros(problem.n_outputs)
-    if intercept:
-        moved = (residual.sum(axis=0) - sums @ move) / total
-    share = _share(problem, neurons, f, move, moved)
+    move = weights - before
+    moved = parabola.offset(move) if intercept else np.zeros(rows.n_outputs)
+    share = _share(rows, reached, beta, move, moved, check)
     weights = before + share * move
     sizes = np.linalg.norm(weights, axis=1)
     outputs = weights / np.where(sizes > 0.0, sizes, 1.0)[:, None]
@@ -70,49 +62,26 @@ def reweighted(
 
 
 def _share(
-    problem: Problem[Layer], neurons: Neurons, f: FloatArray, move: FloatArray, moved: FloatArray
+    rows: SegmentedRows,
+    reached: Reached,
+    beta: float,
+    move: FloatArray,
+    moved: Offset,
+    check: Check,
 ) -> float:
-    """How much of a move of output weights and intercept is one down, of predictions f.
+    """How much of a move of output weights and intercept is one down.
 
     The parabola is that of the loss here: where that curves more, a whole move goes too far.
     """
+    neurons = reached.neurons
     weights = neurons.outputs * neurons.sizes[:, None]
-    step = problem.rows.forward(neurons.directions, move) + moved
-    value, share = problem.value(f, float(neurons.sizes.sum())), 1.0
+    step = rows.keep("predictions", (), neurons.directions, move, check=check)
+    kept, share = (reached.predictions, step), 1.0
     while share > _LEAST_SHARE:
-        sizes = np.linalg.norm(weights + share * move, axis=1)
-        if problem.value(f + share * step, float(sizes.sum())) <= value:
+        size = float(np.linalg.norm(weights + share * move, axis=1).sum())
+        b = neurons.intercept + share * moved
+        (loss,) = rows.total("value_beyond", kept, share, b, check=check)
+        if loss + beta * size <= reached.objective(beta):
             return share
         share *= 0.5
     return 0.0
-
-
-def _sums(
-    problem: Problem[Layer],
-    neurons: Neurons,
-    curvature: FloatArray,
-    residual: FloatArray,
-    deadline: Deadline,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """``C'HC``, ``C'V`` and ``C'h`` for the activations C and the residual V."""
-    k = len(neurons)
-    gram, pull, sums = np.zeros((k, k)), np.zeros((k, residual.shape[1])), np.zeros(k)
-    rays = neurons.directions.T.astype(np.float32)
-    root, v = np.sqrt(curvature).astype(np.float32), residual.astype(np.float32)
-    for part in row_chunks(len(residual), k):
-        deadline.check()
-        columns: Array = problem.rows.rows[part].astype(np.float32) @ rays
-        np.maximum(columns, 0.0, out=columns)
-        pull += columns.T @ v[part]
-        columns *= root[part, None]
-        # Of a matrix with itself half of the products are formed.
-        gram += columns.T @ columns
-        sums += columns.T @ root[part]
-    return gram, pull, sums
-
-
-def _curvature(problem: Problem[Layer], f: FloatArray) -> FloatArray:
-    """Of the loss, the largest of each row, and next to none where it is straight."""
-    loss, Y = problem.loss, problem.Y
-    least = SETTINGS.straight * loss.majorizer(f, Y)
-    return np.maximum(loss.curvature(f, Y), least).max(axis=1)

@@ -14,9 +14,10 @@ from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.patterns.reduction import row_space
 from cvxnn.problems import Neurons, Problem
-from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of
+from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of, sample_of
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.segments.rows import LocalRows
 from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 # Roundings that the best intercept may be off by.
@@ -98,8 +99,9 @@ class RoughPath:
         self._basis, to_direction = row_space(scaled.rows.rows)
         reduced = scaled.on(scaled.rows.turned(self._basis))
         arguments = (self._basis.T @ to_direction, random_state)
-        self._search = TileSearch(reduced, *arguments, deadline, intercept=intercept)
-        self._ascent = RowAscent(reduced.rows.rows, *arguments)
+        rows = LocalRows(reduced)
+        self._search = TileSearch(rows, reduced.beta, *arguments, deadline, intercept=intercept)
+        self._ascent = RowAscent(rows.n_rows, *arguments)
         self._starts, self._steps = SETTINGS.few_starts, steps
         self._largest = self._found_largest()
 
@@ -148,8 +150,9 @@ class RoughPath:
 
     def _found_largest(self) -> float:
         """The largest value that climbs find, on a part of the rows first, for no neurons."""
-        v, X = self._search.residual, self._search.problem.rows.rows
-        ends = (part[: SETTINGS.peaks] for part in self._ascent.found(v, SETTINGS.starts, 0.0))
+        X, v = self._search.sample(slice(None))
+        found = self._ascent.found(sample_of(X, v), SETTINGS.starts, 0.0)
+        ends = (part[: SETTINGS.peaks] for part in found)
         directions, outputs = (part.astype(np.float32) for part in ends)
         pull = pull_of(X.astype(np.float32), v.astype(np.float32), outputs)
         tops, outputs, values = climbed(pull, directions, SETTINGS.peak_steps)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, final
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.solvers.descent.settings import SETTINGS
+
+# Some of the rows, and what a dual point is on them.
+Sample: TypeAlias = Callable[[slice | NDArray[np.intp]], tuple[FloatArray, FloatArray]]
 
 
 @final
@@ -16,7 +21,7 @@ class RowAscent:
 
     Parameters
     ----------
-    rows : ndarray, shape (n, d)
+    n_rows : int
     to_direction : ndarray, shape (d, r)
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
@@ -27,39 +32,40 @@ class RowAscent:
     """
 
     def __init__(
-        self, rows: FloatArray, to_direction: FloatArray, random_state: np.random.Generator
+        self, n_rows: int, to_direction: FloatArray, random_state: np.random.Generator
     ) -> None:
-        self._rows, self._to_direction, self._random_state = rows, to_direction, random_state
-        few = len(rows) <= SETTINGS.ascent_rows
-        self._all = rows.astype(np.float32) if few else None
+        self._n, self._to_direction, self._random_state = n_rows, to_direction, random_state
 
     def drawn(self, count: int) -> FloatArray:
         """Unit directions, spread evenly over the hyperplanes of the data."""
         drawn = self._random_state.standard_normal((count, self._to_direction.shape[1]))
         return unit(drawn @ self._to_direction.T)
 
-    def found(self, v: FloatArray, starts: int, least: float) -> tuple[FloatArray, FloatArray]:
+    def found(self, sample: Sample, starts: int, least: float) -> tuple[FloatArray, FloatArray]:
         """Directions and outputs of distinct ends of climbs, best first, (k, d) and (k, c).
 
         Parameters
         ----------
-        v : ndarray, shape (n,), or (n, c) for several outputs
+        sample : Sample
         starts : int
         least : float
             Of the value that an end has on all rows, judged by the part.
         """
-        n, most = len(v), SETTINGS.ascent_rows
-        if self._all is None:
-            rows = self._random_state.choice(n, most, replace=False)
-            X, w = self._rows[rows].astype(np.float32), v[rows].astype(np.float32)
-        else:
-            X, w = self._all, v.astype(np.float32)
+        part: slice | NDArray[np.intp] = slice(None)
+        if self._n > SETTINGS.ascent_rows:
+            part = self._random_state.choice(self._n, SETTINGS.ascent_rows, replace=False)
+        X, w = (values.astype(np.float32) for values in sample(part))
         pull = pull_of(X, w, alternating(starts).astype(np.float32)[:, None])
         start = self.drawn(starts).astype(np.float32)
         ends, outputs, values = climbed(pull, start, SETTINGS.ascent_steps)
-        worth = values * (n / len(w)) > least
+        worth = values * (self._n / len(w)) > least
         kept = distinct(ends, outputs, np.where(worth, values, -np.inf), SETTINGS.most_new)
         return unit(ends[kept].astype(np.float64)), unit(outputs[kept].astype(np.float64))
+
+
+def sample_of(X: FloatArray, v: FloatArray) -> Sample:
+    """Rows in memory, and a dual point of shape (n,) or (n, c)."""
+    return lambda rows: (X[rows], v[rows])
 
 
 class Pull(Protocol):

@@ -46,6 +46,9 @@ class Settings:
     epochs, rate : int, float
         Of steps on tiles of rows that come first where rows are many, and the first move of a
         weight for rows and predictions of size one.
+    most_stirred : int
+        Rows of these tiles; where there are more, so many are drawn: they lead near enough for a
+        descent on all.
     steps, memory : int
         Of L-BFGS in a round, and the pairs that it keeps.
     stretch, enough : int, float
@@ -81,6 +84,7 @@ class Settings:
     small: float = 0.3
     epochs: int = 40
     rate: float = 0.004
+    most_stirred: int = 1 << 16
     steps: int = 200
     memory: int = 15
     stretch: int = 10

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
-from cvxnn.losses.offset import best_offsets
-from cvxnn.problems import Neurons, Problem
+from cvxnn.problems import Neurons
 from cvxnn.solvers.descent.joint_descent import JointDescent
 from cvxnn.solvers.descent.merging import merged
 from cvxnn.solvers.descent.output_sizes import reweighted
 from cvxnn.solvers.descent.row_ascent import RowAscent, along, first_outputs
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.sizes import resized
+from cvxnn.solvers.descent.stirring import Stirring
+from cvxnn.solvers.segments.reached import Reached
+from cvxnn.solvers.segments.rows import SegmentedRows, never
 
 
 def is_for_tiles(layer: Layer, rank: int) -> bool:
@@ -37,8 +39,8 @@ class TileSearch:
 
     Parameters
     ----------
-    problem : Problem of Layer
-        Without a readout, with a loss that is a sum over the rows.
+    rows : SegmentedRows
+    beta : float
     to_direction : ndarray, shape (d, r)
         Maps evenly spread directions to those of the data.
     random_state : numpy.random.Generator
@@ -58,55 +60,62 @@ class TileSearch:
     Notes
     -----
     O(n k (d + c)) a step of the descent for k neurons and c outputs, the same for an ascent on a
-    part of the rows.
+    part of the rows. All that is asked of the rows are sums over them and few of them: they may be
+    in other memories.
     """
 
     def __init__(
         self,
-        problem: Problem[Layer],
+        rows: SegmentedRows,
+        beta: float,
         to_direction: FloatArray,
         random_state: np.random.Generator,
         deadline: Deadline,
         *,
         intercept: bool = False,
     ) -> None:
-        self.problem, self.deadline, self.intercept = problem, deadline, intercept
+        self.rows, self.beta, self.deadline, self.intercept = rows, beta, deadline, intercept
         self._random_state = random_state
-        self._ascent = RowAscent(problem.rows.rows, to_direction, random_state)
+        self._ascent = RowAscent(rows.n_rows, to_direction, random_state)
         # Of one output sizes are a Lasso; of several they come with the outputs.
-        one = problem.n_outputs == 1
-        self._best_sizes = resized if one else reweighted
-        self._descent: JointDescent | None = None
-        self._shuffled: JointDescent | None = None
+        self._best_sizes = resized if rows.n_outputs == 1 else reweighted
+        self._shuffled: Stirring | None = None
         self.n_new = 0
-        self.objective, self._prediction = np.inf, np.zeros_like(problem.target)
         self.clear()
         self._rate = self._first_move()
 
     @property
-    def residual(self) -> FloatArray:
-        """The dual point of the neurons, (n,) or (n, c); with an intercept its sums are zero."""
-        return self.problem.residual(self._prediction)
+    def neurons(self) -> Neurons:
+        return self._best.neurons
+
+    @property
+    def objective(self) -> float:
+        return self._best.objective(self.beta)
+
+    def sample(self, rows: slice | NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        """Some rows, and the dual point of the neurons there, (m,) or (m, c).
+
+        With an intercept the sums of all of it are zero.
+        """
+        part, neurons = self.rows.gather(rows), self.neurons
+        predictions = part.predictions(neurons.rays, neurons.heads)
+        return part.X, part.residual(predictions, neurons.intercept)
 
     def start_from(self, neurons: Neurons) -> None:
         """Take over neurons found elsewhere."""
-        self._offer(neurons)
-        self._offer(self._resized(neurons))
+        self._offer_both(neurons)
 
     def aim(self, beta: float) -> None:
         """Go on from the neurons, with another beta."""
-        self.problem = replace(self.problem, beta=beta)
-        total = float(self.neurons.sizes.sum())
-        self.objective = self.problem.value(self._prediction, total)
+        self.beta = beta
 
     def restart(self, neurons: Neurons) -> None:
         """Begin anew from these neurons, whether they are better or not."""
-        self.objective = np.inf
-        self._offer(neurons)
+        self._best = self._reached(neurons)
 
     def clear(self) -> None:
         """Begin anew without neurons."""
-        self.restart(Neurons.none(self.problem.rows.n_features, self.problem.n_outputs))
+        self.restart(Neurons.none(self.rows.n_features, self.rows.n_outputs))
 
     def advance(self) -> bool:
         """One round; whether the search is over.
@@ -137,14 +146,14 @@ class TileSearch:
         OutOfTimeError
             As for :meth:`advance`.
         """
-        if len(self.problem.Y) < SETTINGS.stirred_rows:
+        if self.rows.n_rows < SETTINGS.stirred_rows:
             return self._round(starts, partial(self._moved, steps=steps))
         return self._round(starts, partial(self._stirred, epochs=SETTINGS.rough_epochs))
 
     def _round(self, starts: int, move: Callable[[Neurons], Neurons]) -> bool:
         before = self.objective
         neurons = self._with_new(starts)
-        if self.problem.n_outputs > 1:
+        if self.rows.n_outputs > 1:
             # Many ascents lead to one neuron there.
             neurons = merged(neurons, SETTINGS.one)
         if len(neurons) == 0:
@@ -152,29 +161,30 @@ class TileSearch:
         self._offer_both(move(neurons))
         return before - self.objective <= SETTINGS.done * before
 
+    def _reached(self, neurons: Neurons) -> Reached:
+        # One pass without a look at the deadline: what a descent has reached by then counts.
+        return Reached.by(self.rows, neurons, never, intercept=self.intercept)
+
     def _offer_both(self, neurons: Neurons) -> None:
         """The neurons, and with the best sizes."""
-        self._offer(neurons)
-        self._offer(self._resized(neurons))
+        reached = self._reached(neurons)
+        self._offer(reached)
+        check = self.deadline.check
+        sized = self._best_sizes(self.rows, reached, self.beta, check, intercept=self.intercept)
+        self._offer(self._reached(sized))
 
-    def _offer(self, neurons: Neurons) -> None:
-        problem = self.problem
-        f = problem.rows.forward(neurons.rays, neurons.heads)
-        if self.intercept:
-            b = best_offsets(problem.loss, f, problem.target, neurons.intercept)
-            neurons, f = replace(neurons, intercept=b), f + b
-        objective = problem.value(f, float(neurons.sizes.sum()))
-        if objective <= self.objective:
-            self.neurons, self.objective, self._prediction = neurons, objective, f
+    def _offer(self, reached: Reached) -> None:
+        if reached.objective(self.beta) <= self.objective:
+            self._best = reached
 
     def _spread(self) -> Neurons | None:
         """Many neurons in all directions: they find their places together."""
         # More than rows need not be.
-        directions = self._ascent.drawn(min(SETTINGS.wide, 1 + len(self.problem.Y) // 2))
-        pulls, squares = self._slopes(self.residual, directions)
+        directions = self._ascent.drawn(min(SETTINGS.wide, 1 + self.rows.n_rows // 2))
+        pulls, squares = self._pulls(directions)
         outputs = first_outputs(pulls)
         slopes = along(outputs, pulls)
-        if slopes.max(initial=0.0) <= self.problem.beta:
+        if slopes.max(initial=0.0) <= self.beta:
             # Such neurons only shrink; the ascent finds better ones, where there are any.
             return None
         self.n_new = len(outputs)
@@ -184,17 +194,17 @@ class TileSearch:
 
     def _with_new(self, starts: int) -> Neurons:
         """The neurons, and small ones where the ascent finds that they would help."""
-        v, least = self.residual, self.problem.beta * (1.0 + SETTINGS.margin)
+        least = self.beta * (1.0 + SETTINGS.margin)
         # What a part of the rows says is not so sure.
-        directions, outputs = self._ascent.found(v, starts, SETTINGS.unsure * least)
-        pulls, squares = self._slopes(v, directions)
+        directions, outputs = self._ascent.found(self.sample, starts, SETTINGS.unsure * least)
+        pulls, squares = self._pulls(directions)
         slopes = along(outputs, pulls)
         kept = np.flatnonzero(slopes > least)
         self.n_new = len(kept)
         if self.n_new == 0:
             return self.neurons
         # All of one size: a neuron barely above beta may have the longest way to go.
-        reach = np.full(len(kept), self.problem.beta + float(slopes.max()))
+        reach = np.full(len(kept), self.beta + float(slopes.max()))
         squares = along(outputs**2, squares)[kept]
         return self._small(directions[kept], outputs[kept], reach, squares)
 
@@ -206,48 +216,40 @@ class TileSearch:
         joined = self.neurons.joined(directions, outputs)
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
 
-    def _slopes(self, v: FloatArray, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``V'(X u)_+`` and ``sum_i h_i (x_i'u)_+^2`` for directions u, (k,) or (c, k) each.
-
-        With curvatures h above those of the loss, so that what would fit v does not overshoot.
-        """
-        slopes, squares = np.zeros((2, *v.shape[1:], len(directions)))
-        curvature = self.problem.loss.majorizer(self._prediction, self.problem.target)
-        for rows, part in self.problem.rows.tiles(len(directions)):
-            self.deadline.check()
-            activations = part.activations(directions)
-            slopes += v[rows].T @ activations
-            squares += curvature[rows].T @ activations**2
-        return slopes, squares
+    def _pulls(self, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What directions would gain and how much of them is enough; (k,) or (c, k) each."""
+        kept, b = (self._best.predictions,), self.neurons.intercept
+        pulls, squares = self.rows.total("pulls", kept, b, directions, check=self.deadline.check)
+        return pulls, squares
 
     def _stirred(self, neurons: Neurons, epochs: int) -> Neurons:
-        """After some passes over the rows, in an order of no meaning."""
+        """After some passes over rows in an order of no meaning, in this memory."""
         if self._shuffled is None:
-            order = self._random_state.permutation(len(self.problem.Y))
-            self._shuffled = self._descent_on(self.problem.take(order))
-        beta = self.problem.beta
+            self._shuffled = self._drawn_rows()
+        beta = self.beta * len(self._shuffled) / self.rows.n_rows
         return self._shuffled.stirred(
             neurons, beta, self._random_state, epochs=epochs, rate=self._rate
         )
 
+    def _drawn_rows(self) -> Stirring:
+        n = self.rows.n_rows
+        if n <= SETTINGS.most_stirred:
+            order = self._random_state.permutation(n)
+        else:
+            order = self._random_state.choice(n, SETTINGS.most_stirred, replace=False)
+        part = self.rows.gather(order)
+        return Stirring(part, intercept=self.intercept, deadline=self.deadline)
+
     def _moved(self, neurons: Neurons, steps: int = SETTINGS.steps) -> Neurons:
         """After a descent on all rows at once, without what it has brought to nothing."""
-        if self._descent is None:
-            self._descent = self._descent_on(self.problem)
-        beta = self.problem.beta
-        moved = self._descent.moved(neurons, beta, steps=steps, enough=SETTINGS.enough)
+        descent = JointDescent(self.rows, intercept=self.intercept, deadline=self.deadline)
+        moved = descent.moved(neurons, self.beta, steps=steps, enough=SETTINGS.enough)
         return moved.select(moved.sizes > SETTINGS.nothing * moved.sizes.max(initial=0.0))
-
-    def _descent_on(self, problem: Problem[Layer]) -> JointDescent:
-        return JointDescent(problem, np.float32, intercept=self.intercept, deadline=self.deadline)
 
     def _first_move(self) -> float:
         """Of a weight: they are as large as the root of what is to fit over what rows have."""
-        problem = self.problem
-        wanted = self.residual / problem.loss.majorizer(self._prediction, problem.target)
-        sizes = [float((part**2).sum()) / max(part.size, 1) for part in (wanted, problem.rows.rows)]
-        return float(SETTINGS.rate * (sizes[0] / max(sizes[1], 1e-300)) ** 0.25)
-
-    def _resized(self, neurons: Neurons) -> Neurons:
-        """With the best sizes for their directions."""
-        return self._best_sizes(self.problem, neurons, self.deadline, intercept=self.intercept)
+        kept, b = (self._best.predictions,), self.neurons.intercept
+        of_wanted, of_rows = self.rows.total("squares_of_wanted", kept, b)
+        wanted = of_wanted / (self.rows.n_rows * self.rows.n_outputs)
+        size = of_rows / max(self.rows.n_rows * self.rows.n_features, 1)
+        return float(SETTINGS.rate * (wanted / max(size, 1e-300)) ** 0.25)

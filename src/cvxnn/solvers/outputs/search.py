@@ -35,6 +35,7 @@ from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.outputs.weights import reweighted
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
+from cvxnn.solvers.segments.rows import LocalRows
 
 
 @final
@@ -100,8 +101,9 @@ class OutputsSearch(IncumbentSearch):
         self._rough: TileSearch | None = None
         if is_for_tiles(layer, self.rank) or (not polishes and layer.readout is None):
             self._rough = TileSearch(
-                self.problem, to_direction, random_state, self.deadline, intercept=intercept
-            )
+                LocalRows(self.problem), self.problem.beta, to_direction, random_state,
+                self.deadline, intercept=intercept,
+            )  # fmt: skip
         if start is not None:
             self._offer(start.turned(self.basis))
             if self._rough is not None:
