@@ -66,7 +66,8 @@ class Device:
         # Of a device that PyTorch was built without it is an assertion that fails.
         except (RuntimeError, AssertionError) as error:
             (reason, *_) = str(error).splitlines()
-            raise InputError(f"device={name!r} is none that PyTorch can use: {reason}") from error
+            reason = reason.rstrip(".")
+            raise InputError(f"device={name!r} is none that PyTorch can use: {reason}.") from error
 
     @property
     def xp(self) -> Namespace:
@@ -81,14 +82,16 @@ class Device:
         known = self.xp.__array_namespace_info__().dtypes(device=self.place, kind="real floating")
         return "float64" in known
 
-    def placed(self, array: Array, dtype: str) -> Array:
+    def placed(self, array: Any, dtype: str) -> Array:
         """An array there, in "float32" or "float64", of one of numpy or of the library."""
         wanted = getattr(self.xp, dtype)
         if is_foreign(array):
             # Gradients of what a tensor came from are nobody's business here.
             array = array.detach() if self.library == "torch" else array
             return self.xp.astype(array, wanted, copy=False)
-        return self.xp.asarray(np.asarray(array, dtype=dtype), device=self.place)
+        # Of what nobody may write to PyTorch makes no tensor.
+        writeable = np.require(array, dtype=dtype, requirements="W")
+        return self.xp.asarray(writeable, device=self.place)
 
     @property
     def entries(self) -> int:

@@ -9,21 +9,20 @@ from cvxnn.backends.devices import Device, is_out_of_memory
 from cvxnn.errors import InputError
 
 T = TypeVar("T")
-# Rows of a leaf: sums over them are in the precision of the arrays, sums of leaves in float64.
-LEAF = 4096
 
 
 @final
 class Tiling:
     """Slices of n rows, as large as the memory allows.
 
-    A slice consists of whole leaves of :data:`LEAF` rows, or is a part of one: the last one, and
-    all of them where not even one leaf fits.
+    A slice consists of whole leaves, or is a part of one: the last one, and all of them where
+    not even one leaf fits.
 
     Parameters
     ----------
     device : Device
-    n : int
+    n, leaf : int
+        Rows, of all and of a leaf.
 
     Attributes
     ----------
@@ -32,13 +31,13 @@ class Tiling:
 
     Examples
     --------
-    >>> tiling = Tiling(Device("numpy", "cpu"), 10_000)
+    >>> tiling = Tiling(Device("numpy", "cpu"), 10_000, 4096)
     >>> [(rows.start, rows.stop) for rows in tiling.done(lambda rows: rows, width=1)]
     [(0, 8192), (8192, 10000)]
     """
 
-    def __init__(self, device: Device, n: int) -> None:
-        self._device, self._n = device, n
+    def __init__(self, device: Device, n: int, leaf: int) -> None:
+        self._device, self._n, self._leaf = device, n, leaf
         self.entries = device.entries
 
     def done(self, work: Callable[[slice], T], width: int) -> Iterator[T]:
@@ -77,13 +76,13 @@ class Tiling:
 
     def _end(self, start: int, width: int) -> int:
         """Of the slice from here, which does not go beyond a leaf that it does not begin."""
-        height = max(self.entries // max(width, 1), 1)
-        inside = start % LEAF
-        if inside or height < LEAF:
-            return min(start + min(height, LEAF - inside), self._n)
+        leaf, height = self._leaf, max(self.entries // max(width, 1), 1)
+        inside = start % leaf
+        if inside or height < leaf:
+            return min(start + min(height, leaf - inside), self._n)
         # The last leaf is a slice of its own, unless it is a whole one.
-        last = self._n // LEAF * LEAF
-        return min(start + height // LEAF * LEAF, last) if start < last else self._n
+        last = self._n // leaf * leaf
+        return min(start + height // leaf * leaf, last) if start < last else self._n
 
     def _halve(self, rows: slice, width: int) -> None:
         count = rows.stop - rows.start

@@ -104,8 +104,8 @@ class Loss(ABC):
         several outputs predictions, targets and dual points have the shape (n, c); then methods
         in the plural return a number for each row, instead of one for each entry.
     takes_any_array : bool
-        Whether values, gradient, curvature and majorizer are also for arrays of other libraries
-        than numpy that follow the array API standard.
+        Whether values, gradient, curvature, factors and majorizer are also for arrays of other
+        libraries than numpy that follow the array API standard.
     """
 
     is_quadratic: bool = False

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import Array, FloatArray
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses.base import Loss
 
@@ -86,7 +87,7 @@ class WeightedLoss(Loss):
         self, prediction: FloatArray, y: FloatArray
     ) -> tuple[FloatArray, FloatArray | None]:
         h, g = self.loss.factors(prediction, y)
-        return self._times(h), None if g is None else np.sqrt(self._shaped(g)) * g
+        return self._times(h), None if g is None else namespace_of(g).sqrt(self._shaped(g)) * g
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.majorizer(prediction, y))

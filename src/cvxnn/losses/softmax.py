@@ -112,7 +112,7 @@ class SoftmaxLoss(Loss):
 
     def factors(self, prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         p, total = softmax(prediction), _total(y)
-        return total * p, np.sqrt(total) * p
+        return total * p, namespace_of(y).sqrt(total) * p
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return namespace_of(y).broadcast_to(0.5 * _total(y), y.shape)

@@ -1,0 +1,173 @@
+"""Rows on a device, in the memory of a GPU for instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.backends.devices import Device, is_out_of_memory
+from cvxnn.backends.namespaces import in_float64
+from cvxnn.backends.tiling import Tiling
+from cvxnn.layers import Layer
+from cvxnn.problems import Problem
+from cvxnn.solvers.devices.row_loss import RowLoss, loss_on
+from cvxnn.solvers.devices.tile import Part, Tile
+from cvxnn.solvers.segments.rows import Check, Kept, SegmentedRows, never
+from cvxnn.solvers.segments.segment import LENGTH, Segment
+from cvxnn.solvers.segments.tree import Node, Sums, joined, total_of
+
+# Sums over segments, one for each along the first axis.
+Stacks: TypeAlias = tuple[Array, ...]
+
+
+@final
+class DeviceRows(SegmentedRows):
+    """Rows on a device, in float64, and in float32 for products with neurons.
+
+    What a product with neurons has for all rows is formed for as many as the memory has room for;
+    where even the rows have none, they are brought there tile by tile.
+
+    Parameters
+    ----------
+    problem : Problem of Layer
+        Without a readout, with a loss that is a sum over the rows.
+    device : Device
+
+    Notes
+    -----
+    Sums over the segments of 4096 rows are in float32 for gradients of weights, and added in
+    float64 in the order of :func:`~cvxnn.solvers.segments.tree.total_of`, so that digits do not
+    depend on the tiles but where a library's products do.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import SquaredLoss
+    >>> X, y = np.ones((5000, 1)), np.ones(5000)
+    >>> problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())
+    >>> rows = DeviceRows(problem, Device("numpy", "cpu"))
+    >>> f = rows.keep("predictions", (), np.array([[3.0]]), np.array([1.0]))
+    >>> rows.total("value", (f,), 0.0)
+    (10000.0,)
+    """
+
+    def __init__(self, problem: Problem[Layer], device: Device) -> None:
+        self.n_rows, self.n_outputs = problem.Y.shape
+        self.n_features, self.loss = problem.rows.n_features, problem.loss
+        self._here = Segment(problem.rows.rows, problem.target, problem.loss)
+        self._device, self._length = device, LENGTH
+        self._tiling = Tiling(device, self.n_rows, self._length)
+        self._double = _Placed(self._here, device, "float64")
+        self._single = _Placed(self._here, device, "float32")
+
+    def keep(
+        self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
+    ) -> Array:
+        found = [part for _, part in self._each(method, kept, arguments, check)]
+        return self._device.xp.concat(found)
+
+    def total(
+        self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
+    ) -> Sums:
+        each = self._each(method, kept, arguments, check)
+        nodes = joined(_nodes_of(stacks, first) for first, stacks in self._segments(each))
+        sums = (in_float64(part) for part in total_of(nodes))
+        return tuple(part if part.ndim else float(part) for part in sums)
+
+    def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
+        return self._here.take(rows)
+
+    def _each(
+        self, method: str, kept: Sequence[Array], arguments: Sequence[Any], check: Check
+    ) -> Iterator[tuple[slice, Any]]:
+        """What a method of tiles finds on each of them."""
+        there = [self._placed(argument) for argument in arguments]
+        # Arrays of (rows x neurons), or of (rows x features) where there are none.
+        widths = [len(a) for a in arguments if isinstance(a, np.ndarray) and a.ndim > 0]
+        width = max([self.n_features, *widths])
+
+        def found(rows: slice) -> tuple[slice, Any]:
+            check()
+            beside = (part[rows, ...] for part in kept)
+            with self._device.in_full_precision():
+                return rows, getattr(self._tile(rows), method)(*beside, *there)
+
+        return self._tiling.done(found, width)
+
+    def _placed(self, argument: Any) -> Any:
+        if isinstance(argument, np.floating):
+            return float(argument)
+        is_array = isinstance(argument, np.ndarray)
+        return self._device.placed(argument, "float64") if is_array else argument
+
+    def _tile(self, rows: slice) -> Tile:
+        count = rows.stop - rows.start
+        length = count if count % self._length else self._length
+        return Tile(self._single.part(rows), self._double.part(rows), length)
+
+    def _segments(self, each: Iterator[tuple[slice, Stacks]]) -> Iterator[tuple[int, Stacks]]:
+        """Sums over whole segments, and the number of the first, in float64."""
+        xp, parts = self._device.xp, None
+        for rows, found in each:
+            stacks = tuple(xp.astype(part, xp.float64, copy=False) for part in found)
+            # Of a segment that is too large for a tile.
+            parts = stacks if parts is None else tuple(map(_added, parts, stacks))
+            if rows.stop % self._length == 0 or rows.stop == self.n_rows:
+                yield rows.start // self._length, parts
+                parts = None
+
+
+@final
+class _Placed:
+    """Rows, targets and loss on a device in one precision; the rows as far as there is room."""
+
+    def __init__(self, segment: Segment, device: Device, dtype: str) -> None:
+        self._device, self._dtype, self._rows = device, dtype, segment.X
+        self._X = self._whole()
+        self._target: Array = device.placed(segment.target, dtype)
+        self._loss: RowLoss = loss_on(device, segment.loss, dtype)
+
+    def part(self, rows: slice) -> Part:
+        """Some of the rows."""
+        X = self._brought(self._rows[rows]) if self._X is None else self._X[rows, ...]
+        return Part(X, self._target[rows, ...], self._loss.take(rows))
+
+    def _whole(self) -> Array | None:
+        try:
+            return self._brought(self._rows)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        self._device.release()
+        return None
+
+    def _brought(self, rows: FloatArray) -> Array:
+        return self._device.placed(rows, self._dtype)
+
+
+def _nodes_of(stacks: Stacks, first: int) -> list[Node]:
+    """What :func:`~cvxnn.solvers.segments.tree.nodes_of` gives, all nodes of a level at once."""
+    front: list[Node] = []
+    back: list[Node] = []
+    level, count = 0, stacks[0].shape[0]
+    while True:
+        if first % 2:
+            front.append(Node(level, first, tuple(part[0, ...] for part in stacks)))
+            stacks, first, count = tuple(part[1:, ...] for part in stacks), first + 1, count - 1
+        if count % 2:
+            last = tuple(part[count - 1, ...] for part in stacks)
+            back.append(Node(level, first + count - 1, last))
+            count -= 1
+        if count == 0:
+            break
+        ends = slice(0, count, 2), slice(1, count, 2)
+        stacks = tuple(part[ends[0], ...] + part[ends[1], ...] for part in stacks)
+        level, first, count = level + 1, first // 2, count // 2
+    return [*front, *reversed(back)]
+
+
+def _added(first: Array, second: Array) -> Array:
+    return first + second
