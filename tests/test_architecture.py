@@ -11,9 +11,9 @@ import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
-    errors array_types settings blas clocks interrupts files archives kernels validation
+    errors array_types settings blas clocks interrupts files archives kernels backends validation
     verification compensated
-    backends layers losses evaluation patterns methods networks results progress problems
+    layers losses evaluation patterns methods networks results progress problems
     oracle program certificates relaxation baselines solvers models exchange training
     landscape estimators datasets plotting study cli
 """

@@ -69,6 +69,25 @@ class Device:
             reason = reason.rstrip(".")
             raise InputError(f"device={name!r} is none that PyTorch can use: {reason}.") from error
 
+    @classmethod
+    def chosen(cls, name: str | None, array: Any) -> Self | None:
+        """That of a name, or else of an array of another library; None of numpy.
+
+        Raises
+        ------
+        InputError
+            As :meth:`named`, and for a device without double precision.
+        """
+        if name is None and not is_foreign(array):
+            return None
+        device = cls.of(array) if name is None else cls.named(name)
+        if not device.has_float64:
+            raise InputError(
+                f"the device {device.place} has no numbers in double precision, in which "
+                "objectives are computed."
+            )
+        return device
+
     @property
     def xp(self) -> Namespace:
         """The functions of the library."""

@@ -101,6 +101,17 @@ def in_numpy(array: Any) -> Array:
     return np.asarray(array)
 
 
+def from_device(data: Any) -> Any:
+    """An array of another library as one of numpy; anything else as it is.
+
+    Examples
+    --------
+    >>> from_device([1.0, 2.0])
+    [1.0, 2.0]
+    """
+    return in_numpy(data) if is_foreign(data) else data
+
+
 def in_float64(array: Any) -> FloatArray:
     """The same numbers in an array of numpy, in double precision."""
     return np.asarray(in_numpy(array), dtype=np.float64)
