@@ -58,8 +58,6 @@ class Device:
         InputError
             If there is no such device, or a package that it needs is not installed.
         """
-        if not isinstance(name, str):
-            raise InputError(f"device must be the name of a device of PyTorch, got {name!r}.")
         torch = namespace("torch")
         try:
             return cls("torch", torch.zeros(1, device=name).device)
@@ -70,8 +68,8 @@ class Device:
             raise InputError(f"device={name!r} is none that PyTorch can use: {reason}.") from error
 
     @classmethod
-    def chosen(cls, name: str | None, array: Any) -> Self | None:
-        """That of a name, or else of an array of another library; None of numpy.
+    def chosen(cls, name: str | Self | None, array: Any) -> Self | None:
+        """The device, that of a name, or else of an array of another library; None of numpy.
 
         Raises
         ------
@@ -80,7 +78,12 @@ class Device:
         """
         if name is None and not is_foreign(array):
             return None
-        device = cls.of(array) if name is None else cls.named(name)
+        if not isinstance(name, str | cls | None):
+            raise InputError(f"device must be the name of a device of PyTorch, got {name!r}.")
+        if name is None:
+            device = cls.of(array)
+        else:
+            device = cls.named(name) if isinstance(name, str) else name
         if not device.has_float64:
             raise InputError(
                 f"the device {device.place} has no numbers in double precision, in which "
