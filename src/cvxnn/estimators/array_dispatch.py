@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from sklearn import get_config
 
-from cvxnn.array_types import Array
-from cvxnn.backends.devices import Device
 from cvxnn.backends.namespaces import is_foreign
+from cvxnn.backends.results import placed_like
 
-E = TypeVar("E")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def dispatches() -> bool:
@@ -20,25 +19,12 @@ def dispatches() -> bool:
     return bool(get_config()["array_api_dispatch"])
 
 
-def like_data(method: Callable[[E, Any], Array]) -> Callable[[E, Any], Array]:
-    """A method of data X that returns arrays of the library of X, on its device.
-
-    Real numbers have the precision of X, as elsewhere in scikit-learn. Text, of which labels may
-    be, stays an array of numpy, which alone has such; and so does all where nothing is let through.
-    """
+def like_dispatched(method: Method) -> Method:
+    """A method of data X whose result is of the library of X then, on its device."""
 
     @wraps(method)
-    def called(self: E, X: Any) -> Array:
-        return placed_like(method(self, X), X)
+    def called(self: Any, X: Any) -> Any:
+        values = method(self, X)
+        return placed_like(values, X) if dispatches() and is_foreign(X) else values
 
-    return called
-
-
-def placed_like(values: Array, X: Any) -> Array:
-    """An array of numpy as one of the library of X, on its device."""
-    if not (dispatches() and is_foreign(X)) or values.dtype.kind not in "biuf":
-        return values
-    device = Device.of(X)
-    there = device.xp.asarray(values, device=device.place)
-    is_real = device.xp.isdtype(X.dtype, "real floating")
-    return device.xp.astype(there, X.dtype) if values.dtype.kind == "f" and is_real else there
+    return called  # type: ignore[return-value]

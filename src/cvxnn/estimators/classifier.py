@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
-from cvxnn.estimators.array_dispatch import like_data
+from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
 from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
@@ -46,12 +46,12 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         return self._tagged(super().__sklearn_tags__())
 
-    @like_data
+    @like_dispatched
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Values of the outputs, shape (n,) for two classes, else (n, n_classes)."""
         return self._decisions(X)
 
-    @like_data
+    @like_dispatched
     def predict(self, X: ArrayLike) -> Array:
         """Labels, shape (n,)."""
         values = self._decisions(X)
@@ -59,7 +59,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[best])
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    @like_data
+    @like_dispatched
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
 

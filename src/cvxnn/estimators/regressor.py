@@ -11,7 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
-from cvxnn.estimators.array_dispatch import like_data
+from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
 from cvxnn.estimators.deviance import explained_deviance
@@ -42,7 +42,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
 
-    @like_data
+    @like_dispatched
     def predict(self, X: ArrayLike) -> FloatArray:
         """What is expected of y, in its units, shape (n,), or (n, c) for c targets.
 
