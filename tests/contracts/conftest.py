@@ -1,6 +1,7 @@
 """The contracts once more with data of another library: `CVXNN_TEST_ARRAYS=torch`, for instance."""
 
 import os
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -20,15 +21,15 @@ def of_library(data):
 @pytest.fixture(autouse=LIBRARY != "numpy", scope="session")
 def arrays_of_another_library():
     """Whatever is trained gets them, and so computes where they are."""
-    from cvxnn.training import path, solve
-
-    prepare = solve.prepare
+    # The package has a function of the name of one of them.
+    modules = [import_module(f"cvxnn.training.{name}") for name in ("solve", "path")]
+    prepare = modules[0].prepare
 
     def prepared(X, y, beta, *, sample_weight=None, **options):
         data = of_library(X), of_library(y)
         return prepare(*data, beta, sample_weight=of_library(sample_weight), **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "prepare", prepared)
-        patch.setattr(path, "prepare", prepared)
+        for module in modules:
+            patch.setattr(module, "prepare", prepared)
         yield
