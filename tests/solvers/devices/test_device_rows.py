@@ -183,3 +183,23 @@ def test_a_search_comes_to_the_objective_of_one_on_the_cpu(library, name):
         np.testing.assert_allclose(f, direct, 1e-12, atol=1e-12)
     assert objectives[1] == pytest.approx(objectives[0], rel=1e-2)
     assert len(neurons) > 0 and isinstance(neurons, Neurons)
+
+
+@each_library
+@pytest.mark.parametrize("name", ["weighted huber", "softmax"])
+def test_steps_on_tiles_are_those_of_the_cpu(library, name, monkeypatch):
+    monkeypatch.setattr(device_rows, "_HEIGHT", 16)
+    loss, Y = CASES[name]
+    rng, c = np.random.default_rng(2), Y.shape[1]
+    hidden, heads = rng.standard_normal((K, D)), rng.standard_normal((K, c))
+    heads, b = (heads[:, 0], 0.2) if c == 1 else (heads, rng.standard_normal(c))
+    order = rng.permutation(N)[:50]
+    _, rows = both(loss, Y, library)
+    tiles = rows.tiled(order)
+    assert len(tiles) == 50 and tiles.n_tiles == 4
+    for place in range(4):
+        found = tiles.value_and_gradient(hidden, heads, b, slice(place, place + 1))
+        here = rows.gather(order[16 * place : 16 * place + 16])
+        for wanted, part in zip(here.value_and_gradient(hidden, heads, b), found, strict=True):
+            assert np.shape(part) == np.shape(wanted)
+            np.testing.assert_allclose(part, wanted, 3e-6, atol=3e-6 * np.abs(wanted).max())

@@ -17,9 +17,11 @@ from cvxnn.problems import Problem
 from cvxnn.solvers.devices.row_loss import RowLoss, loss_on
 from cvxnn.solvers.devices.tile import Part, Tile
 from cvxnn.solvers.segments.rows import Check, Kept, SegmentedRows, never
-from cvxnn.solvers.segments.segment import LENGTH, Segment
+from cvxnn.solvers.segments.segment import LENGTH, Offset, Segment
 from cvxnn.solvers.segments.tree import Node, Sums, joined, total_of
 
+# Rows of a tile for steps on each: fewer do not keep a device busy.
+_HEIGHT = 512
 # Sums over segments, one for each along the first axis.
 Stacks: TypeAlias = tuple[Array, ...]
 
@@ -80,6 +82,9 @@ class DeviceRows(SegmentedRows):
     def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
         return self._here.take(rows)
 
+    def tiled(self, rows: NDArray[np.intp]) -> DeviceTiles:
+        return DeviceTiles(self._here.take(rows), self._device)
+
     def _each(
         self, method: str, kept: Sequence[Array], arguments: Sequence[Any], check: Check
     ) -> Iterator[tuple[slice, Any]]:
@@ -118,6 +123,45 @@ class DeviceRows(SegmentedRows):
             if rows.stop % self._length == 0 or rows.stop == self.n_rows:
                 yield rows.start // self._length, parts
                 parts = None
+
+
+@final
+class DeviceTiles:
+    """Some rows on a device in float32, in tiles of 512.
+
+    Parameters
+    ----------
+    segment : Segment
+    device : Device
+    """
+
+    def __init__(self, segment: Segment, device: Device) -> None:
+        self._device, self._length = device, len(segment)
+        self._part = _Placed(segment, device, "float32")
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self._length
+
+    @property
+    def n_tiles(self) -> int:
+        """The number of tiles."""
+        return -(-self._length // _HEIGHT)
+
+    def value_and_gradient(
+        self, hidden: FloatArray, output: FloatArray, b: Offset, only: slice
+    ) -> Sums:
+        """Of some of the tiles, see :class:`~cvxnn.solvers.segments.rows.RowTiles`."""
+        first, last, _ = only.indices(self.n_tiles)
+        part = self._part.part(slice(first * _HEIGHT, min(last * _HEIGHT, self._length)))
+        place, offset = self._device.placed, b
+        if isinstance(b, np.ndarray):
+            offset = place(b, "float32")
+        weights = place(hidden, "float32"), place(output, "float32")
+        with self._device.in_full_precision():
+            found = Tile(part, part, part.target.shape[0]).value_and_gradient(*weights, offset)
+        sums = (in_float64(sum_of[0, ...]) for sum_of in found)
+        return tuple(each if each.ndim else float(each) for each in sums)
 
 
 @final
