@@ -274,20 +274,23 @@ class Race:
     rows: int
     features: int
     times: tuple[float, ...]
-    objectives: dict[str, list[float]]
+    objectives: dict[str, list[float | None]]
 
     def cells(self) -> Iterator[list[str]]:
         for place, limit in enumerate(self.times):
-            best = [f"{found[place]:.6g}" for found in self.objectives.values()]
+            at = [found[place] for found in self.objectives.values()]
+            best = ["" if value is None else f"{value:.6g}" for value in at]
             yield [f"{self.rows:,}", str(self.features), f"{limit:g}", *best]
 
 
 def race(data: Data, device: Device, times: tuple[float, ...]) -> Race:
     peer = Peer(data, device)
-    found = {"ours": [peer.objective(*ours(data, device, limit)) for limit in times]}
+    found: dict[str, list[float | None]] = {
+        "ours": [peer.objective(*ours(data, device, limit)) for limit in times]
+    }
     # Once: it is there to see what the device brings.
     last = peer.objective(*ours(data, None, times[-1]))
-    found["ours on the CPU"] = [np.nan] * (len(times) - 1) + [last]
+    found["ours on the CPU"] = [None] * (len(times) - 1) + [last]
     with device.in_full_precision():
         found["L-BFGS"] = peer.lbfgs(times)
         each = [peer.adam(rate, times) for rate in RATES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Self, final
 
 import numpy as np
@@ -122,7 +123,7 @@ class Device:
             (free, _) = self._torch.cuda.mem_get_info(self.place)
             return max(int(free) // (_ARRAYS * _BYTES), 1)
         if self.library == "cupy":
-            (free, _) = self.xp.cuda.Device(self.place).mem_info
+            (free, _) = self.place.mem_info
             return max(int(free) // (_ARRAYS * _BYTES), 1)
         return _ENTRIES
 
@@ -144,7 +145,7 @@ class Device:
         if self.library == "torch" and self.place.type == "cuda":
             self._torch.cuda.empty_cache()
         if self.library == "cupy":
-            self.xp.get_default_memory_pool().free_all_blocks()
+            import_module("cupy").get_default_memory_pool().free_all_blocks()
 
     @property
     def _torch(self) -> Any:

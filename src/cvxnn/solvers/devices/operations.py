@@ -13,7 +13,8 @@ from cvxnn.backends.namespaces import namespace_of
 
 def activations(X: Array, U: Array) -> Array:
     """``(x'u)_+``, shape (L, r, k)."""
-    return namespace_of(X).maximum(X @ U.mT, 0.0)
+    xp = namespace_of(X)
+    return xp.maximum(X @ xp.matrix_transpose(U), 0.0)
 
 
 def gradients(X: Array, active: Array, A: Array, G: Array) -> tuple[Array, Array]:
@@ -27,13 +28,16 @@ def gradients(X: Array, active: Array, A: Array, G: Array) -> tuple[Array, Array
     A : array, shape (k, c)
     G : array, shape (L, r, c)
     """
-    on = namespace_of(X).astype(active > 0.0, X.dtype)
-    return ((G @ A.mT) * on).mT @ X, active.mT @ G
+    xp = namespace_of(X)
+    turned = xp.matrix_transpose
+    inner = (G @ turned(A)) * xp.astype(active > 0.0, X.dtype)
+    return turned(inner) @ X, turned(active) @ G
 
 
 def pulls(active: Array, V: Array, H: Array) -> tuple[Array, Array]:
     """``V'(X u)_+`` and ``H'(X u)_+^2`` for the activations, shape (L, c, k) each."""
-    return V.mT @ active, H.mT @ active**2
+    turned = namespace_of(active).matrix_transpose
+    return turned(V) @ active, turned(H) @ active**2
 
 
 def curved(active: Array, h: Array, V: Array) -> tuple[Array, Array, Array]:
@@ -46,6 +50,8 @@ def curved(active: Array, h: Array, V: Array) -> tuple[Array, Array, Array]:
         Curvatures, one for each row.
     V : array, shape (L, r, c)
     """
-    root = namespace_of(active).sqrt(h)
+    xp = namespace_of(active)
+    root = xp.sqrt(h)
     scaled = active * root
-    return scaled.mT @ scaled, active.mT @ V, (scaled.mT @ root)[:, :, 0]
+    across = xp.matrix_transpose(scaled)
+    return across @ scaled, xp.matrix_transpose(active) @ V, (across @ root)[:, :, 0]

@@ -140,11 +140,12 @@ class Tile:
         if f.ndim == 1:
             return (xp.sum(self._leaves(loss.curvature(f + b, y)), axis=1),)
         h, g = loss.factors(f + b, y)
-        own = xp.sum(self._leaves(h), axis=1)[:, :, None] * xp.eye(f.shape[1], dtype=f.dtype)
+        unit = xp.eye(f.shape[1], dtype=f.dtype, device=f.device)
+        own = xp.sum(self._leaves(h), axis=1)[:, :, None] * unit
         if g is None:
             return (own,)
         G = self._leaves(g)
-        return (own - G.mT @ G,)
+        return (own - xp.matrix_transpose(G) @ G,)
 
     def _leaves(self, array: Array) -> Array:
         """What belongs to rows, shape (m, ...), as (L, r, ...)."""
