@@ -14,7 +14,7 @@ import numpy as np, cvxnn
 from cvxnn import ConvexReLURegressor, Global
 X = np.random.default_rng(0).standard_normal((40, 9))
 model = ConvexReLURegressor(beta=5.0, method=Global(polish=False)).fit(X, X[:, 0])
-model.network_(X), model.predict(X)"""
+model.predict(X)"""
 PROGRAMS = {
     "the package": ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
     "help": (
