@@ -44,19 +44,31 @@ def test_a_device_by_its_name():
     for name in ("cuda:99", "gpu", "abacus"):
         with pytest.raises(InputError, match=f"device='{name}' is none that PyTorch can use: "):
             Device.named(name)
-    refused(lambda: Device.named(3), "device must be the name of a device of PyTorch, got 3.")
+    refused(
+        lambda: Device.chosen(3, None), "device must be the name of a device of PyTorch, got 3."
+    )
 
 
 def test_precision_of_products_is_what_it_was_afterwards():
     torch = pytest.importorskip("torch")
     device = Device.of(torch.ones(1))
-    torch.set_float32_matmul_precision("high")
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    # The second way is that of newer releases, after which the getter of the first one raises.
+    ways = (lambda: torch.set_float32_matmul_precision("high"), lambda: _set(matmul, "tf32"))
     try:
-        with device.in_full_precision():
-            assert torch.get_float32_matmul_precision() == "highest"
-        assert torch.get_float32_matmul_precision() == "high"
+        for way in ways:
+            way()
+            with device.in_full_precision():
+                assert matmul.fp32_precision == "ieee" and not matmul.allow_tf32
+            assert matmul.fp32_precision == "tf32"
     finally:
         torch.set_float32_matmul_precision("highest")
+        matmul.fp32_precision = before
+
+
+def _set(matmul, precision):
+    matmul.fp32_precision = precision
 
 
 def test_a_library_that_is_missing_is_named():

@@ -133,12 +133,15 @@ class Device:
         if self.library != "torch":
             yield
             return
-        before = self._torch.get_float32_matmul_precision()
-        self._torch.set_float32_matmul_precision("highest")
+        flags = _precision_flags(self._torch)
+        before = [getattr(owner, name) for owner, name, _ in flags]
+        for owner, name, full in flags:
+            setattr(owner, name, full)
         try:
             yield
         finally:
-            self._torch.set_float32_matmul_precision(before)
+            for (owner, name, _), kept in zip(flags, before, strict=True):
+                setattr(owner, name, kept)
 
     def release(self) -> None:
         """Give back the memory that the library keeps for arrays to come."""
@@ -152,6 +155,18 @@ class Device:
         import torch
 
         return torch
+
+
+def _precision_flags(torch: Any) -> list[tuple[Any, str, object]]:
+    """What says in which precision PyTorch multiplies, by its owner and name; and all of it.
+
+    Not by the functions for all backends: they raise where a user has set one of them.
+    """
+    matmul, on_cpu = torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(matmul, "fp32_precision"):
+        # Before PyTorch 2.9.
+        return [(matmul, "allow_tf32", False)]
+    return [(owner, "fp32_precision", "ieee") for owner in (matmul, on_cpu) if owner is not None]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -61,9 +61,11 @@ class DeviceRows(SegmentedRows):
         self.n_features, self.loss = problem.rows.n_features, problem.loss
         self._here = Segment(problem.rows.rows, problem.target, problem.loss)
         self._device, self._length = device, LENGTH
-        self._tiling = Tiling(device, self.n_rows, self._length)
         self._double = _Placed(self._here, device, "float64")
         self._single = _Placed(self._here, device, "float32")
+        # Of the memory that is left.
+        device.release()
+        self._tiling = Tiling(device, self.n_rows, self._length)
 
     def keep(
         self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
