@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias, final
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.backends.devices import Device, is_out_of_memory
-from cvxnn.backends.namespaces import in_float64
+from cvxnn.backends.namespaces import in_float64, namespace_of
 from cvxnn.backends.tiling import Tiling
 from cvxnn.layers import Layer
 from cvxnn.problems import Problem
@@ -22,8 +24,6 @@ from cvxnn.solvers.segments.tree import Node, Sums, joined, total_of
 
 # Rows of a tile for steps on each: fewer do not keep a device busy.
 _HEIGHT = 512
-# Sums over segments, one for each along the first axis.
-Stacks: TypeAlias = tuple[Array, ...]
 
 
 @final
@@ -70,16 +70,21 @@ class DeviceRows(SegmentedRows):
     def keep(
         self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
     ) -> Array:
-        found = [part for _, part in self._each(method, kept, arguments, check)]
-        return self._device.xp.concat(found)
+        each = self._each(method, kept, arguments, check, lambda found: found)
+        return self._device.xp.concat([part for _, part in each])
 
     def total(
         self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
     ) -> Sums:
-        each = self._each(method, kept, arguments, check)
-        nodes = joined(_nodes_of(stacks, first) for first, stacks in self._segments(each))
-        sums = (in_float64(part) for part in total_of(nodes))
-        return tuple(part if part.ndim else float(part) for part in sums)
+        shapes: list[tuple[int, ...]] = []
+        each = self._each(method, kept, arguments, check, partial(_stacked, shapes))
+        nodes = joined(_nodes_of(stack, first) for first, stack in self._segments(each))
+        (flat,) = total_of(nodes)
+        parts = np.split(in_float64(flat), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+        return tuple(
+            part.reshape(shape) if shape else float(part[0])
+            for part, shape in zip(parts, shapes, strict=True)
+        )
 
     def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
         return self._here.take(rows)
@@ -88,21 +93,26 @@ class DeviceRows(SegmentedRows):
         return DeviceTiles(self._here.take(rows), self._device)
 
     def _each(
-        self, method: str, kept: Sequence[Array], arguments: Sequence[Any], check: Check
-    ) -> Iterator[tuple[slice, Any]]:
-        """What a method of tiles finds on each of them."""
+        self,
+        method: str,
+        kept: Sequence[Array],
+        arguments: Sequence[Any],
+        check: Check,
+        made: Callable[[Any], Array],
+    ) -> Iterator[tuple[slice, Array]]:
+        """What is made, on each tile, of what a method finds there."""
         there = [self._placed(argument) for argument in arguments]
         # Arrays of (rows x neurons), or of (rows x features) where there are none.
         widths = [len(a) for a in arguments if isinstance(a, np.ndarray) and a.ndim > 0]
         width = max([self.n_features, *widths])
 
-        def found(rows: slice) -> tuple[slice, Any]:
+        def work(rows: slice) -> tuple[slice, Array]:
             check()
             beside = (part[rows, ...] for part in kept)
             with self._device.in_full_precision():
-                return rows, getattr(self._tile(rows), method)(*beside, *there)
+                return rows, made(getattr(self._tile(rows), method)(*beside, *there))
 
-        return self._tiling.done(found, width)
+        return self._tiling.done(work, width)
 
     def _placed(self, argument: Any) -> Any:
         if isinstance(argument, np.floating):
@@ -115,16 +125,15 @@ class DeviceRows(SegmentedRows):
         length = count if count % self._length else self._length
         return Tile(self._single.part(rows), self._double.part(rows), length)
 
-    def _segments(self, each: Iterator[tuple[slice, Stacks]]) -> Iterator[tuple[int, Stacks]]:
-        """Sums over whole segments, and the number of the first, in float64."""
-        xp, parts = self._device.xp, None
-        for rows, found in each:
-            stacks = tuple(xp.astype(part, xp.float64, copy=False) for part in found)
+    def _segments(self, each: Iterator[tuple[slice, Array]]) -> Iterator[tuple[int, Array]]:
+        """Sums over whole segments, with the number of the first."""
+        before = None
+        for rows, stack in each:
             # Of a segment that is too large for a tile.
-            parts = stacks if parts is None else tuple(map(_added, parts, stacks))
+            before = stack if before is None else before + stack
             if rows.stop % self._length == 0 or rows.stop == self.n_rows:
-                yield rows.start // self._length, parts
-                parts = None
+                yield rows.start // self._length, before
+                before = None
 
 
 @final
@@ -194,26 +203,30 @@ class _Placed:
         return self._device.placed(rows, self._dtype)
 
 
-def _nodes_of(stacks: Stacks, first: int) -> list[Node]:
+def _stacked(shapes: list[tuple[int, ...]], found: tuple[Array, ...]) -> Array:
+    """Sums of segments as rows of one array, in float64; what shapes they have is noted.
+
+    A device takes as long to add few numbers as many.
+    """
+    xp = namespace_of(found[0])
+    shapes[:] = [part.shape[1:] for part in found]
+    parts = (xp.astype(part, xp.float64, copy=False) for part in found)
+    return xp.concat([xp.reshape(part, (part.shape[0], -1)) for part in parts], axis=1)
+
+
+def _nodes_of(stack: Array, first: int) -> list[Node]:
     """What :func:`~cvxnn.solvers.segments.tree.nodes_of` gives, all nodes of a level at once."""
     front: list[Node] = []
     back: list[Node] = []
-    level, count = 0, stacks[0].shape[0]
+    level, count = 0, stack.shape[0]
     while True:
         if first % 2:
-            front.append(Node(level, first, tuple(part[0, ...] for part in stacks)))
-            stacks, first, count = tuple(part[1:, ...] for part in stacks), first + 1, count - 1
+            front.append(Node(level, first, (stack[0, ...],)))
+            stack, first, count = stack[1:, ...], first + 1, count - 1
         if count % 2:
-            last = tuple(part[count - 1, ...] for part in stacks)
-            back.append(Node(level, first + count - 1, last))
+            back.append(Node(level, first + count - 1, (stack[count - 1, ...],)))
             count -= 1
         if count == 0:
-            break
-        ends = slice(0, count, 2), slice(1, count, 2)
-        stacks = tuple(part[ends[0], ...] + part[ends[1], ...] for part in stacks)
+            return [*front, *reversed(back)]
+        stack = stack[0:count:2, ...] + stack[1:count:2, ...]
         level, first, count = level + 1, first // 2, count // 2
-    return [*front, *reversed(back)]
-
-
-def _added(first: Array, second: Array) -> Array:
-    return first + second
