@@ -79,12 +79,7 @@ class DeviceRows(SegmentedRows):
         shapes: list[tuple[int, ...]] = []
         each = self._each(method, kept, arguments, check, partial(_stacked, shapes))
         nodes = joined(_nodes_of(stack, first) for first, stack in self._segments(each))
-        (flat,) = total_of(nodes)
-        parts = np.split(in_float64(flat), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
-        return tuple(
-            part.reshape(shape) if shape else float(part[0])
-            for part, shape in zip(parts, shapes, strict=True)
-        )
+        return _shaped(total_of(nodes)[0], shapes)
 
     def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
         return self._here.take(rows)
@@ -171,8 +166,9 @@ class DeviceTiles:
         weights = place(hidden, "float32"), place(output, "float32")
         with self._device.in_full_precision():
             found = Tile(part, part, part.target.shape[0]).value_and_gradient(*weights, offset)
-        sums = (in_float64(sum_of[0, ...]) for sum_of in found)
-        return tuple(each if each.ndim else float(each) for each in sums)
+            shapes: list[tuple[int, ...]] = []
+            flat = _stacked(shapes, found)
+        return _shaped(flat[0, ...], shapes)
 
 
 @final
@@ -212,6 +208,15 @@ def _stacked(shapes: list[tuple[int, ...]], found: tuple[Array, ...]) -> Array:
     shapes[:] = [part.shape[1:] for part in found]
     parts = (xp.astype(part, xp.float64, copy=False) for part in found)
     return xp.concat([xp.reshape(part, (part.shape[0], -1)) for part in parts], axis=1)
+
+
+def _shaped(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Sums:
+    """Sums in the memory of the CPU, in these shapes; numbers as floats."""
+    parts = np.split(in_float64(flat), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+    return tuple(
+        part.reshape(shape) if shape else float(part[0])
+        for part, shape in zip(parts, shapes, strict=True)
+    )
 
 
 def _nodes_of(stack: Array, first: int) -> list[Node]:
