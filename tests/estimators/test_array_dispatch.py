@@ -1,8 +1,9 @@
 """Tensors in and out of estimators, in a process of its own: SciPy reads its setting once."""
 
 import pytest
-from namespaces import each_library
+from namespaces import LIBRARIES
 from processes import python
+from variants import with_long
 
 SETTING = """
 import warnings
@@ -63,15 +64,14 @@ assert min(scores) > 0.0
 """
 
 
-@each_library
-@pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(REGRESSOR, id="regressor"),
-        pytest.param(CLASSIFIER, id="classifier", marks=pytest.mark.long),
-        pytest.param(CV, id="cross-validation", marks=pytest.mark.long),
-    ],
-)
+CASES = [("torch", REGRESSOR), ("array_api_strict", REGRESSOR)]
+CASES += [(library, program) for library in LIBRARIES for program in (CLASSIFIER, CV)]
+NAMES = {REGRESSOR: "regressor", CLASSIFIER: "classifier", CV: "cross-validation"}
+
+
+@with_long("library,program", CASES, ids=lambda case: f"{NAMES[case[1]]}-{case[0]}")
 def test_predictions_are_arrays_of_the_library_of_the_data(library, program):
+    pytest.importorskip("array_api_compat")
+    pytest.importorskip(library)
     _, errors = python("-c", (SETTING + program).format(library=library), SCIPY_ARRAY_API="1")
     assert errors == ""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from namespaces import each_library, placed
+from variants import with_long
 
 from cvxnn.backends.devices import Device
 from cvxnn.backends.namespaces import in_float64
@@ -166,7 +167,7 @@ def test_where_memory_runs_out_tiles_are_smaller(monkeypatch, most):
 
 
 @each_library
-@pytest.mark.parametrize("name", ["logistic", "softmax"])
+@with_long("name", ["softmax", "logistic"])
 def test_a_search_comes_to_the_objective_of_one_on_the_cpu(library, name):
     loss, Y = CASES[name]
     objectives = []
