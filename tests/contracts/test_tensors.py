@@ -90,6 +90,9 @@ def test_a_device_for_arrays_of_numpy(searched):
     solution = quietly(cvxnn.solve, X, y, 20.0, method=ROUGH, device="cpu")
     assert searched == [Device("torch", torch.device("cpu"))]
     assert solution.n_neurons > 0
+    searched.clear()
+    path = quietly(cvxnn.regularization_path, X, y, [40.0, 20.0], method=ROUGH, device="cpu")
+    assert len(path.solutions) == 2 and {device.library for device in searched} == {"torch"}
     for bad, says in (("cuda:99", "is none that PyTorch can use"), (7, "must be the name")):
         refused(lambda bad=bad: cvxnn.solve(X, y, 1.0, device=bad), says)
 
