@@ -13,7 +13,10 @@ from cvxnn.models.registry import MODELS
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs").glob("*.md"))
 GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 # Pages without examples in Python; the commands of the last two are tried in tests/cli.
-PROSE = {"contents.md", "glossary.md", "numbers.md", "command_line.md", "study.md"}
+# What devices do needs packages that are tested in tests/contracts/test_tensors.py.
+PROSE = {
+    "contents.md", "glossary.md", "numbers.md", "devices.md", "command_line.md", "study.md",
+}  # fmt: skip
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 

@@ -5,10 +5,16 @@ from processes import python
 
 HEAVY = (
     "numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas", "skops",
-    "skrub",
+    "skrub", "array_api_compat", "array_api_strict",
 )  # fmt: skip
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
+TRAIN = """
+import numpy as np, cvxnn
+from cvxnn import ConvexReLURegressor, Global
+X = np.random.default_rng(0).standard_normal((40, 9))
+model = ConvexReLURegressor(beta=5.0, method=Global(polish=False)).fit(X, X[:, 0])
+model.predict(X)"""
 PROGRAMS = {
     "the package": ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
     "help": (
@@ -28,6 +34,7 @@ PROGRAMS = {
         ("safetensors", "torch", "matplotlib"),
     ),
     "a figure": (PLOT, ("matplotlib.pyplot", "torch")),
+    "training": (TRAIN, ("torch", "array_api_compat", "dask", "cupy")),
     "networks of other libraries": (READ, ("torch", "sklearn")),
 }
 

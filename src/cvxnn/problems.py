@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray
+from cvxnn.backends.devices import Device
 from cvxnn.errors import InputError
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses import Loss, SquaredLoss, as_loss
@@ -171,12 +172,15 @@ class Problem(Generic[R]):
     Y : ndarray, shape (n, c)
     beta : float
     loss : Loss
+    device : Device, optional
+        Where sums over many plain rows are computed; by the CPU where there is none.
     """
 
     rows: R
     Y: FloatArray
     beta: float
     loss: Loss
+    device: Device | None = None
 
     @classmethod
     def of(cls, rows: S, y: FloatArray, beta: float, loss: Loss) -> Problem[S]:
@@ -185,7 +189,7 @@ class Problem(Generic[R]):
 
     def on(self, rows: S) -> Problem[S]:
         """The same on other rows."""
-        return Problem(rows, self.Y, self.beta, self.loss)
+        return Problem(rows, self.Y, self.beta, self.loss, self.device)
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """The problem on some of the predictions, with beta in proportion."""
@@ -265,6 +269,7 @@ class Problem(Generic[R]):
             np.ascontiguousarray(Y / units.targets),
             beta,
             self.loss.in_units(units.targets),
+            self.device,
         )
         return scaled, units
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.namespaces import in_numpy
 from cvxnn.errors import InputError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -349,7 +350,7 @@ def as_real_array(value: object, name: str) -> FloatArray:
     """
     check_dense(value, name)
     try:
-        array = np.asarray(value)
+        array = in_numpy(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{name} must be a rectangular array of numbers, got a {type(value).__name__} "

@@ -71,13 +71,26 @@ def test_threads_do_not_disturb_each_other():
     assert np.allclose([half @ half.T for half in halves], positive_part(M))
 
 
-def test_other_libraries_have_eigh_alone():
-    class Other:
-        linalg, sqrt = np.linalg, staticmethod(np.sqrt)
+class Other:
+    """Of numpy what other libraries have, too."""
 
+    linalg, nan = np.linalg, np.nan
+    sqrt, isfinite = staticmethod(np.sqrt), staticmethod(np.isfinite)
+
+
+def test_other_libraries_have_eigh_alone():
     M = matrices(np.random.default_rng(4), 3, 12, 4)
     half = positive_half(M, Other())
     assert half.shape == (3, 12, 4) and np.allclose(half @ half.mT, positive_part(M))
+
+
+def test_what_has_left_the_range_of_numbers_is_seen_and_does_not_raise():
+    torch = pytest.importorskip("torch")
+    M = torch.eye(3)[None, :, :].clone()
+    assert positive_half(M, torch).shape == (1, 3, 3)
+    for wrong in (torch.nan, torch.inf):
+        M[0, 0, 0] = wrong
+        assert not torch.isfinite(positive_half(M, torch)).any()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -118,9 +131,6 @@ def test_numbers_out_of_range_stay_visible_where_they_are_followed():
 
 
 def test_others_have_nothing_to_follow():
-    class Other:
-        linalg, sqrt = np.linalg, staticmethod(np.sqrt)
-
     M, half = matrices(np.random.default_rng(8), 2, 90, 4), PositiveHalf()
     for _ in range(2):
         found = half(M, Other())

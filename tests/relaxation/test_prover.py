@@ -6,6 +6,7 @@ from variants import with_long
 
 import cvxnn
 from cvxnn import interrupts
+from cvxnn.backends.devices import Device
 from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
@@ -13,6 +14,8 @@ from cvxnn.losses import HuberLoss, LogisticLoss, SquaredHingeLoss, SquaredLoss,
 from cvxnn.oracle import CellOracle
 from cvxnn.patterns import enumerate_patterns
 from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.iteration import Numbers
+from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.relaxation.prover import RelaxationProver
 
 
@@ -58,6 +61,27 @@ def test_never_above_the_optimum_and_close(seed, block):
     assert bound >= solution.objective * (0.94 if block == 14 else 0.85)
     exact = CellOracle(X, enumerate_patterns(X)).price(proof.V).bounds
     assert (proof.bounds >= exact * (1.0 - 1e-9)).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_tensors_of_a_device_prove_what_arrays_of_numpy_do(outputs):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("array_api_compat")
+    device = Device("torch", torch.device("cpu"))
+    X, y = small(n=24)
+    Y = y[:, None] * np.array([1.0, 0.5, -1.0])[:outputs] + np.eye(24)[:, :outputs]
+    problem = Problem(Layer(X), Y, 0.3, SquaredLoss())
+    kind = RelaxationProver if outputs == 1 else OutputsProver
+    found = []
+    for numbers in (Numbers(), Numbers.on(device, "float64"), Numbers.on(device)):
+        prover = kind(problem, block=12, largest=24, most=150, numbers=numbers, threads=1)
+        nothing = DualProof(problem.Y, np.array([np.inf] * (2 if outputs == 1 else 1)), "none")
+        proof = prover.improve(Neurons.none(3, outputs), nothing, 1e-6, UNLIMITED)
+        assert isinstance(proof.V, np.ndarray) and proof.V.dtype == np.float64
+        found.append(proof.bound(problem))
+    assert 0.0 < found[0] < problem.value(0.0 * problem.target)
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
+    assert found[2] == pytest.approx(found[0], rel=1e-2)
 
 
 LOSSES = {

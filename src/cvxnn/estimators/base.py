@@ -215,6 +215,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self.scaling_, self._has_intercept = self._scaling_of(merged), self.fit_intercept
         problems = self._problems(merged)
         training = self._training().with_proof_time(self.proof_time, len(problems))
+        training = replace(training, device=table.device)
         for beta in self._given_betas:
             training.check_beta(problems, beta)
         if last is not None:

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
 from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
@@ -45,25 +46,27 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         return self._tagged(super().__sklearn_tags__())
 
+    @like_dispatched
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Values of the outputs, shape (n,) for two classes, else (n, n_classes)."""
-        values = self._values(X)
-        return values[:, 0] if values.shape[1] == 1 else values
+        return self._decisions(X)
 
+    @like_dispatched
     def predict(self, X: ArrayLike) -> Array:
         """Labels, shape (n,)."""
-        values = self.decision_function(X)
+        values = self._decisions(X)
         best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
         return np.asarray(self.classes_[best])
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    @like_dispatched
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities, shape (n, n_classes), with ``loss="logistic"``.
 
         Those of more than two classes are the softmax of the outputs; of one network for each
         class they are the logistic functions of the networks, divided by their sum.
         """
-        decisions = self.decision_function(X)
+        decisions = self._decisions(X)
         if self.networks_[0].n_outputs is not None:
             return np.asarray(softmax(decisions, axis=1))
         values = expit(decisions)
@@ -74,6 +77,10 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         return np.where(
             total > 0.0, values / np.where(total > 0.0, total, 1.0), 1.0 / len(values.T)
         )
+
+    def _decisions(self, X: ArrayLike) -> FloatArray:
+        values = self._values(X)
+        return values[:, 0] if values.shape[1] == 1 else values
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -118,7 +125,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
                 f"a feature or less; y has {len(classes)}."
             )
         self.classes_ = classes
-        return Table(data, numbers.reshape(-1), weights)
+        return Table(data, numbers.reshape(-1), weights, self._device_of(X))
 
     def _labels(self, target: Array) -> Array:
         return np.asarray(self.classes_[target])
@@ -206,7 +213,7 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
         network for up to 24 distinct rows of any rank.
     proof_time : float or "auto", default "auto"
         As for :class:`ConvexReLURegressor`; the networks share it.
-    warm_start, random_state, verbose
+    warm_start, random_state, verbose, device
         As for :class:`ConvexReLURegressor`.
 
     Attributes

@@ -298,7 +298,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias,
     monotonic_cst, tol
         As for :class:`ConvexReLURegressor`.
-    max_iter, proof_time, warm_start, random_state, verbose
+    max_iter, proof_time, warm_start, random_state, verbose, device
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
     Attributes
@@ -358,7 +358,7 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         As for :class:`ConvexReLUClassifier`.
     tol, max_iter
         As for :class:`ConvexReLUClassifier`.
-    proof_time, warm_start, random_state, verbose
+    proof_time, warm_start, random_state, verbose, device
         As for :class:`ConvexReLURegressorCV`.
 
     Attributes

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.class_weight import compute_sample_weight
 
 from cvxnn.array_types import Array, FloatArray, IntArray
+from cvxnn.backends.devices import Device
 from cvxnn.errors import InputError
 from cvxnn.validation import as_real_array, check_dense, check_finite, check_range, check_weights
 
@@ -145,11 +146,14 @@ class Table:
     y : ndarray, shape (n,), or (n, c) for several targets
         Targets, or labels.
     weights : ndarray, shape (n,), or None where all are 1
+    device : Device or None
+        Where a search computes.
     """
 
     X: FloatArray
     y: Array
     weights: FloatArray | None
+    device: Device | None = None
 
     def __len__(self) -> int:
         """The number of samples n."""
@@ -163,7 +167,7 @@ class Table:
     def take(self, rows: IntArray) -> Table:
         """Some of the samples."""
         weights = None if self.weights is None else self.weights[rows]
-        return Table(self.X[rows], self.y[rows], weights)
+        return Table(self.X[rows], self.y[rows], weights, self.device)
 
 
 def weights_of(sample_weight: ArrayLike | None, n_samples: int) -> FloatArray | None:

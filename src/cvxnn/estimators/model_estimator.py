@@ -13,7 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn.array_types import Array, FloatArray
+from cvxnn.backends.devices import Device
+from cvxnn.backends.namespaces import from_device
 from cvxnn.errors import InputError
+from cvxnn.estimators.array_dispatch import dispatches
 from cvxnn.estimators.inputs import Samples, check_entries
 from cvxnn.estimators.monotonicity import check_features, constrained
 from cvxnn.estimators.scaling import Scaling
@@ -45,6 +48,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
     hidden_bias: bool = True
     scale_X: bool = True
     monotonic_cst: Any = None
+    device: str | None = None
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and settings of the model and the method.
@@ -114,6 +118,10 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
     def _check_target(self, y: Any) -> None:
         """Raise ValueError for entries of y that are no targets, or no labels."""
 
+    def _device_of(self, X: Any) -> Device | None:
+        """Where a search computes: the device of tensors where scikit-learn lets them through."""
+        return Device.chosen(self.device, X if dispatches() else None)
+
     def _read_all(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[FloatArray, Any]:
         """Data and y of a fit, as `validate_data` of scikit-learn has them.
 
@@ -123,6 +131,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
             If an entry is none that :func:`cvxnn.solve` would take, or the data are not of
             the axes of the model.
         """
+        X, y = from_device(X), from_device(y)
         check_entries(X)
         self._check_target(y)
         data, target = validate_data(self, X, y, dtype=np.float64, allow_nd=True, **options)
@@ -151,6 +160,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _data_as_fitted(self, X: ArrayLike) -> FloatArray:
         """Data, checked; ValueError if shape or names are not those of the fit."""
+        X = from_device(X)
         shape = check_entries(X)[1:]
         # For scikit-learn the height of an image is its number of features; rows it knows.
         if shape != self.sample_shape_ and max(len(shape), len(self.sample_shape_)) > 1:

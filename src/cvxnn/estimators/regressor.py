@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
+from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
 from cvxnn.estimators.deviance import explained_deviance
@@ -22,6 +23,7 @@ from cvxnn.losses import HuberLoss, Loss, QuantileLoss
 from cvxnn.losses.kinked import check_level
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
+from cvxnn.validation import as_real_array
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -40,6 +42,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
         return tags
 
+    @like_dispatched
     def predict(self, X: ArrayLike) -> FloatArray:
         """What is expected of y, in its units, shape (n,), or (n, c) for c targets.
 
@@ -68,7 +71,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         if not self._loss().has_log_link:
             return float(super().score(X, y, sample_weight))
         values = self._shaped_values(X)
-        target = np.asarray(y, dtype=np.float64).reshape(values.shape)
+        target = as_real_array(y, "y").reshape(values.shape)
         self._loss().check(target)
         return explained_deviance(
             self._loss(), values, target, weights_of(sample_weight, len(values))
@@ -100,7 +103,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
             target = column_or_1d(target, warn=True)
         if target.ndim == 2:
             self._model().check_outputs(target.shape[1], as_method(self.method))
-        return Table(data, target, weights_of(sample_weight, len(data)))
+        return Table(data, target, weights_of(sample_weight, len(data)), self._device_of(X))
 
     def _merged(self, table: Table) -> Samples:
         return Samples.of(table.X, table.y, table.weights)
@@ -206,6 +209,11 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
         Where searches start; a proven optimum does not depend on it.
     verbose : bool or int, default 0
         Whether to show the rounds: a table on a terminal, lines on stderr elsewhere.
+    device : str or None, default None
+        A device of PyTorch, such as "cuda", for the sums over rows of a search, as for
+        :func:`cvxnn.solve`. None is the CPU, and under
+        ``sklearn.set_config(array_api_dispatch=True)`` that of X: predictions are then of the
+        library of X, on its device, too. What is fitted is of numpy in any case.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cvxnn.backends.devices import Device
 from cvxnn.certificates import DualProof
 from cvxnn.estimators.inputs import Samples
 from cvxnn.interrupts import Deadline
@@ -60,6 +61,8 @@ class Training:
     intercept : bool
     tol, max_iter, random_state
         As for :func:`cvxnn.solve`.
+    device : Device or None
+        Where a search computes.
     """
 
     model: Model
@@ -69,6 +72,7 @@ class Training:
     tol: float
     max_iter: int
     random_state: Any
+    device: Device | None = None
 
     def with_proof_time(self, seconds: float | str, n_networks: int) -> Training:
         """With seconds that are shared by the bounds of so many networks, unless it is "auto"."""
@@ -88,7 +92,8 @@ class Training:
 
     def problem(self, samples: Samples) -> Problem[Any]:
         """The problem on rows of the model, for a beta of 1."""
-        return self.model.problem(samples.X, samples.y, 1.0, self.loss, samples.weights)
+        problem = self.model.problem(samples.X, samples.y, 1.0, self.loss, samples.weights)
+        return replace(problem, device=self.device)
 
     def check_intercept(self, samples: Samples) -> None:
         """Raise InputError where it has no best value, labels that are all the same apart."""
@@ -151,6 +156,7 @@ class Training:
             random_state=check_random_state(self.random_state),
             warm_start=start if self.takes_starts else None,
             callback=on_round,
+            device=self.device,
             **self._program,
             **arguments,
         )

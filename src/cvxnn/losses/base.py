@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.layers.rows import Rows, power_of_two
 from cvxnn.losses.balance import balanced_columns
 
@@ -102,6 +103,9 @@ class Loss(ABC):
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods
         in the plural return a number for each row, instead of one for each entry.
+    takes_any_array : bool
+        Whether values, gradient, curvature, factors and majorizer are also for arrays of other
+        libraries than numpy that follow the array API standard.
     """
 
     is_quadratic: bool = False
@@ -110,6 +114,7 @@ class Loss(ABC):
     has_majorizer: bool = True
     is_kinked: bool = False
     joins_outputs: bool = False
+    takes_any_array: bool = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -200,6 +205,10 @@ class Loss(ABC):
 
     def take(self, rows: slice | NDArray[np.intp]) -> Loss:
         """The loss of some of the rows, where it differs between them."""
+        return self
+
+    def placed(self, place: Callable[[FloatArray], Array]) -> Loss:
+        """The loss with its own arrays where a function puts them, such as on a device."""
         return self
 
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:

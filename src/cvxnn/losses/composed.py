@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.layers.rows import power_of_two
 from cvxnn.losses.base import Loss
 
@@ -34,6 +37,7 @@ class WeightedLoss(Loss):
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
+        self.takes_any_array = loss.takes_any_array
 
     def check(self, y: FloatArray) -> None:
         self.loss.check(y)
@@ -58,6 +62,9 @@ class WeightedLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> WeightedLoss:
         return WeightedLoss(self.loss.take(rows), self.weights[rows])
 
+    def placed(self, place: Callable[[FloatArray], Array]) -> WeightedLoss:
+        return WeightedLoss(self.loss.placed(place), place(self.weights))
+
     def moved(self, y: FloatArray, offset: float | FloatArray) -> FloatArray | None:
         return self.loss.moved(y, offset)
 
@@ -80,7 +87,7 @@ class WeightedLoss(Loss):
         self, prediction: FloatArray, y: FloatArray
     ) -> tuple[FloatArray, FloatArray | None]:
         h, g = self.loss.factors(prediction, y)
-        return self._times(h), None if g is None else np.sqrt(self._shaped(g)) * g
+        return self._times(h), None if g is None else namespace_of(g).sqrt(self._shaped(g)) * g
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self._times(self.loss.majorizer(prediction, y))

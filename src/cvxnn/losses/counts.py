@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import wrightomega, xlog1py, xlogy
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 
@@ -78,6 +79,8 @@ class PoissonLoss(LogLinkLoss):
     array([1., 0.])
     """
 
+    takes_any_array = True
+
     _wanted = (
         "y must have counts for this loss, numbers >= 0, and those above 0 between 1e-30 and 1e30."
     )
@@ -93,14 +96,15 @@ class PoissonLoss(LogLinkLoss):
         return np.asarray(y == 0.0)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.values_of_pair(prediction, np.zeros_like(prediction), y)
+        return self.values_of_pair(prediction, namespace_of(y).zeros_like(prediction), y)
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
+        xp = namespace_of(y)
         with np.errstate(over="ignore"):
             # Of two numbers that are nearly the same the difference has all digits.
             above = _excess((high - _logarithm(y)) + low)
-            above = y * np.where(y > 0.0, above, 0.0)
-            return _summable(np.where(y > 0.0, above, np.exp(high) * (1.0 + low)))
+            above = y * xp.where(y > 0.0, above, 0.0)
+            return _summable(xp.where(y > 0.0, above, xp.exp(high) * (1.0 + low)))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         reach = _of_logarithm(prediction, _logarithm(y))
@@ -123,7 +127,7 @@ class PoissonLoss(LogLinkLoss):
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         # That of all below f, and up to log y.
-        return np.maximum(_positive(_power(prediction)), y)
+        return namespace_of(y).maximum(_positive(_power(prediction)), y)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         terms = self._entropy(dual, y) + dual - dual * _logarithm(y)
@@ -176,17 +180,19 @@ class GammaLoss(LogLinkLoss):
     array([0., 0.])
     """
 
+    takes_any_array = True
+
     _wanted = "y must have amounts above 0 for this loss, between 1e-30 and 1e30."
 
     def _is_allowed(self, y: FloatArray) -> BoolArray:
         return np.zeros_like(y, dtype=bool)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.values_of_pair(prediction, np.zeros_like(prediction), y)
+        return self.values_of_pair(prediction, namespace_of(y).zeros_like(prediction), y)
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
-            return _summable(_excess((np.log(y) - high) - low))
+            return _summable(_excess((namespace_of(y).log(y) - high) - low))
 
     def value_errors(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         reach = _of_logarithm(prediction, np.log(y))
@@ -194,18 +200,18 @@ class GammaLoss(LogLinkLoss):
             return self.slopes(prediction, reach, y) * reach
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return 1.0 - _power(np.log(y) - prediction)
+        return 1.0 - _power(namespace_of(y).log(y) - prediction)
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         logarithm = np.log(y)
         return _slopes(logarithm - prediction, reach + _of_logarithm(prediction, logarithm))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return _power(np.log(y) - prediction)
+        return _power(namespace_of(y).log(y) - prediction)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         # That of all above f, and down to log y.
-        return np.maximum(self.curvature(prediction, y), 1.0)
+        return namespace_of(y).maximum(self.curvature(prediction, y), 1.0)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         terms = self._entropy(dual) - dual - dual * np.log(y)
@@ -240,7 +246,8 @@ class GammaLoss(LogLinkLoss):
 
 def _power(exponent: FloatArray) -> FloatArray:
     """``e^x``, and the same for all x from some hundred on."""
-    return np.asarray(np.exp(np.minimum(exponent, _longest(exponent) / _ROOT)))
+    xp = namespace_of(exponent)
+    return xp.exp(xp.minimum(exponent, _longest(exponent) / _ROOT))
 
 
 def _whole_power(exponent: FloatArray) -> FloatArray:
@@ -256,35 +263,39 @@ def _slopes(r: FloatArray, reach: FloatArray) -> FloatArray:
 
 def _longest(exponent: FloatArray) -> float:
     """The logarithm of the largest number of its type, about."""
-    return 88.0 if exponent.dtype == np.float32 else 709.0
+    return 88.0 if exponent.dtype == namespace_of(exponent).float32 else 709.0
 
 
 def _positive(y: FloatArray) -> FloatArray:
     """Numbers >= 0, and a small one in place of 0."""
-    return np.maximum(y, np.finfo(y.dtype).tiny)
+    xp = namespace_of(y)
+    return xp.maximum(y, float(xp.finfo(y.dtype).smallest_normal))
 
 
 def _or_one(y: FloatArray) -> FloatArray:
-    return np.where(y > 0.0, y, np.ones_like(y))
+    return namespace_of(y).where(y > 0.0, y, 1.0)
 
 
 def _logarithm(y: FloatArray) -> FloatArray:
     """``log y``, and 0 where y is 0."""
-    return np.asarray(np.log(_or_one(y)))
+    return namespace_of(y).log(_or_one(y))
 
 
 def _excess(r: FloatArray) -> FloatArray:
     """``e^r - 1 - r >= 0`` up to a few roundings of the whole."""
-    near = np.clip(r, -_NEAR, _NEAR)
-    total = np.ones_like(near)
+    xp = namespace_of(r)
+    near = xp.clip(r, -_NEAR, _NEAR)
+    total = xp.ones_like(near)
     for k in range(_LAST, 2, -1):
         total = 1.0 + near / k * total
-    return np.where(np.abs(r) < _NEAR, 0.5 * near**2 * total, np.expm1(r) - r)
+    return xp.where(xp.abs(r) < _NEAR, 0.5 * near**2 * total, xp.expm1(r) - r)
 
 
 def _summable(values: FloatArray) -> FloatArray:
     """Losses that are infinite where sums of them might be beyond the largest number."""
-    return np.where(values < np.finfo(values.dtype).max / _MOST_ROWS, values, np.inf)
+    xp = namespace_of(values)
+    most = float(xp.finfo(values.dtype).max) / _MOST_ROWS
+    return xp.where(values < most, values, np.inf)
 
 
 def _of_logarithm(prediction: FloatArray, logarithm: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 from cvxnn.losses.margin import LabelLoss
@@ -27,6 +28,7 @@ class KinkedLoss(Loss):
     """
 
     is_kinked = True
+    takes_any_array = True
 
     @abstractmethod
     def sides(self, y: FloatArray) -> Sides:
@@ -47,15 +49,18 @@ class KinkedLoss(Loss):
 
     def _of_residual(self, residual: FloatArray, y: FloatArray) -> FloatArray:
         low, high = self.sides(y)
-        return np.asarray(high * np.maximum(residual, 0.0) + low * np.minimum(residual, 0.0))
+        xp = namespace_of(residual)
+        return high * xp.maximum(residual, 0.0) + low * xp.minimum(residual, 0.0)
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         low, high = self.sides(y)
+        xp = namespace_of(prediction)
+        above, below = (xp.astype(side, y.dtype) for side in (prediction > y, prediction < y))
         # Of the subgradients at a kink 0.
-        return np.asarray(-low * (prediction > y) - high * (prediction < y))
+        return -low * above - high * below
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.zeros_like(y)
+        return namespace_of(y).zeros_like(y)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         raise TypeError("no parabola is above a kink: ask a smoothed loss for one")
@@ -203,7 +208,8 @@ class HingeLoss(KinkedLoss, LabelLoss):
 
     def sides(self, y: FloatArray) -> Sides:
         # With labels the margin is 1 where the prediction is y.
-        return np.minimum(y, 0.0), np.maximum(y, 0.0)
+        xp = namespace_of(y)
+        return xp.minimum(y, 0.0), xp.maximum(y, 0.0)
 
 
 @final
@@ -230,6 +236,8 @@ class SmoothedKink(Loss):
     array([0.0625, 1.75  ])
     """
 
+    takes_any_array = True
+
     def __init__(self, loss: KinkedLoss, width: float) -> None:
         self.loss, self.width = loss, width
         self.has_labels = loss.has_labels
@@ -248,20 +256,20 @@ class SmoothedKink(Loss):
         return self._of_residual((y - high) - low, y)
 
     def _of_residual(self, residual: FloatArray, y: FloatArray) -> FloatArray:
-        inner = np.clip(residual, *self._sides(y))
-        return np.asarray(inner * (residual - 0.5 * inner))
+        inner = namespace_of(y).clip(residual, *self._sides(y))
+        return inner * (residual - 0.5 * inner)
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return -np.clip(y - prediction, *self._sides(y))
+        return -namespace_of(y).clip(y - prediction, *self._sides(y))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         (low, high), residual = self._sides(y), y - prediction
-        return ((low <= residual) & (residual <= high)).astype(np.float64)
+        return namespace_of(y).astype((low <= residual) & (residual <= high), y.dtype)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         low, high = self._sides(y)
-        half, middle = 0.5 * (high - low), 0.5 * (high + low)
-        return np.asarray(half / np.maximum(np.abs(y - prediction - middle), half))
+        xp, half, middle = namespace_of(y), 0.5 * (high - low), 0.5 * (high + low)
+        return half / xp.maximum(xp.abs(y - prediction - middle), half)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         low, high = self._sides(y)

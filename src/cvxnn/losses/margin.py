@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
-from scipy.special import expit, xlog1py, xlogy
+from scipy.special import xlog1py, xlogy
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.functions import expit, softplus
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.errors import InputError
 from cvxnn.losses.base import Loss
 
@@ -49,6 +51,8 @@ class LogisticLoss(MarginLoss):
     1.386294
     """
 
+    takes_any_array = True
+
     def check_intercept(self, y: FloatArray) -> None:
         for column in np.atleast_2d(y.T):
             if (column == column[0]).all():
@@ -58,17 +62,19 @@ class LogisticLoss(MarginLoss):
                 )
 
     def _pull(self, margin: FloatArray) -> FloatArray:
-        return np.asarray(expit(-margin))
+        return expit(-margin)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.logaddexp(0.0, -y * prediction)
+        return softplus(-y * prediction)
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.asarray(expit(prediction) * expit(-prediction))
+        return expit(prediction) * expit(-prediction)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        half = 0.5 * np.abs(prediction)
-        return np.where(half > 1e-4, np.tanh(half) / np.maximum(4.0 * half, 1e-4), 0.25)
+        xp = namespace_of(prediction)
+        half = 0.5 * xp.abs(prediction)
+        beyond = xp.tanh(half) / xp.maximum(4.0 * half, 1e-4)
+        return xp.where(half > 1e-4, beyond, 0.25)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = y * dual
@@ -109,8 +115,10 @@ class SquaredHingeLoss(MarginLoss):
     array([0.5, 0. ])
     """
 
+    takes_any_array = True
+
     def _pull(self, margin: FloatArray) -> FloatArray:
-        return np.maximum(1.0 - margin, 0.0)
+        return namespace_of(margin).maximum(1.0 - margin, 0.0)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * self._pull(y * prediction) ** 2
@@ -119,10 +127,10 @@ class SquaredHingeLoss(MarginLoss):
         return 0.5 * np.maximum((1.0 - y * high) - y * low, 0.0) ** 2
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return (y * prediction < 1.0).astype(np.float64)
+        return namespace_of(prediction).astype(y * prediction < 1.0, y.dtype)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.ones_like(y)
+        return namespace_of(y).ones_like(y)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         s = y * dual

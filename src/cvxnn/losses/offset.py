@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.losses.base import Loss
 from cvxnn.losses.offset_sums import LossBeside, least_offset, least_offsets
 
@@ -33,6 +35,7 @@ class OffsetLoss(Loss):
         self.is_quadratic, self.has_labels = loss.is_quadratic, loss.has_labels
         self.joins_outputs, self.is_kinked = loss.joins_outputs, loss.is_kinked
         self.has_log_link, self.has_majorizer = loss.has_log_link, loss.has_majorizer
+        self.takes_any_array = loss.takes_any_array
 
     @property
     def steepness(self) -> float:
@@ -48,6 +51,10 @@ class OffsetLoss(Loss):
     def take(self, rows: slice | NDArray[np.intp]) -> OffsetLoss:
         offset = self.offset[rows] if isinstance(self.offset, np.ndarray) else self.offset
         return OffsetLoss(self.loss.take(rows), offset)
+
+    def placed(self, place: Callable[[FloatArray], Array]) -> OffsetLoss:
+        offset = place(self.offset) if isinstance(self.offset, np.ndarray) else self.offset
+        return OffsetLoss(self.loss.placed(place), offset)
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return self.loss.values(prediction + self.offset, y)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.losses.base import Loss
 from cvxnn.validation import check_positive
 
@@ -28,6 +29,7 @@ class SquaredLoss(RegressionLoss):
     """
 
     is_quadratic = True
+    takes_any_array = True
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * (prediction - y) ** 2
@@ -43,10 +45,10 @@ class SquaredLoss(RegressionLoss):
         return prediction - y
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.ones_like(y)
+        return namespace_of(y).ones_like(y)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.ones_like(y)
+        return namespace_of(y).ones_like(y)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return 0.5 * dual**2 - dual * y
@@ -92,6 +94,8 @@ class HuberLoss(RegressionLoss):
     array([0.125, 2.5  ])
     """
 
+    takes_any_array = True
+
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = check_positive(delta, "delta")
 
@@ -99,21 +103,24 @@ class HuberLoss(RegressionLoss):
         return f"HuberLoss({self.delta:g})"
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        size = np.abs(prediction - y)
-        inner = np.minimum(size, self.delta)
+        xp = namespace_of(prediction)
+        size = xp.abs(prediction - y)
+        inner = xp.minimum(size, self.delta)
         return inner * (size - 0.5 * inner)
 
     def values_of_pair(self, high: FloatArray, low: FloatArray, y: FloatArray) -> FloatArray:
         return self.values((high - y) + low, np.zeros_like(y))
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.clip(prediction - y, -self.delta, self.delta)
+        return namespace_of(prediction).clip(prediction - y, -self.delta, self.delta)
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return (np.abs(prediction - y) <= self.delta).astype(np.float64)
+        xp = namespace_of(prediction)
+        return xp.astype(xp.abs(prediction - y) <= self.delta, y.dtype)
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return self.delta / np.maximum(np.abs(prediction - y), self.delta)
+        xp = namespace_of(prediction)
+        return self.delta / xp.maximum(xp.abs(prediction - y), self.delta)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         return np.where(np.abs(dual) <= self.delta, 0.5 * dual**2 - dual * y, np.inf)

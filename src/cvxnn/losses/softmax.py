@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax, xlogy
+from scipy.special import xlogy
 
 from cvxnn.array_types import EPS, BoolArray, FloatArray
+from cvxnn.backends.functions import log_sum_exp, softmax
+from cvxnn.backends.namespaces import namespace_of
 from cvxnn.errors import InputError
 from cvxnn.losses.balance import shared_out
 from cvxnn.losses.base import Loss
@@ -51,6 +53,7 @@ class SoftmaxLoss(Loss):
 
     has_labels = True
     joins_outputs = True
+    takes_any_array = True
 
     def check(self, y: FloatArray) -> None:
         is_table = y.ndim == 2 and y.shape[1] > 1
@@ -72,6 +75,10 @@ class SoftmaxLoss(Loss):
         return y * weights[:, None]
 
     def values(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
+        xp = namespace_of(prediction)
+        if xp is not np:
+            left = log_sum_exp(prediction)[:, None] - prediction
+            return xp.sum(y * left, axis=1)
         # Two sums of terms >= 0; the largest term of the logarithm is 1, exactly.
         largest = np.argmax(prediction, axis=1)[:, None]
         left = prediction - np.take_along_axis(prediction, largest, axis=1)
@@ -83,7 +90,7 @@ class SoftmaxLoss(Loss):
         return self.values(high, y) + (self.gradient(high, y) * low).sum(axis=1)
 
     def gradient(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.asarray(_total(y) * softmax(prediction, axis=1) - y)
+        return _total(y) * softmax(prediction) - y
 
     def value_and_gradient(self, prediction: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
         # Imported where it is needed, because numba is slow to load.
@@ -94,21 +101,21 @@ class SoftmaxLoss(Loss):
 
     def slopes(self, prediction: FloatArray, reach: FloatArray, y: FloatArray) -> FloatArray:
         # A probability grows or falls by the factor of its own move and of another's at most.
-        p, total = softmax(prediction, axis=1), _total(y)
+        p, total = softmax(prediction), _total(y)
         moves = np.exp(np.minimum(reach + reach.max(axis=1, keepdims=True), _FARTHEST))
         above = total * np.minimum(p * moves, 1.0) - y
         return np.maximum(np.abs(above), np.abs(total * (p / moves) - y))
 
     def curvature(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        p = softmax(prediction, axis=1)
-        return np.asarray(_total(y) * p * (1.0 - p))
+        p = softmax(prediction)
+        return _total(y) * p * (1.0 - p)
 
     def factors(self, prediction: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        p, total = softmax(prediction, axis=1), _total(y)
-        return total * p, np.sqrt(total) * p
+        p, total = softmax(prediction), _total(y)
+        return total * p, namespace_of(y).sqrt(total) * p
 
     def majorizer(self, prediction: FloatArray, y: FloatArray) -> FloatArray:
-        return np.broadcast_to(0.5 * _total(y), y.shape)
+        return namespace_of(y).broadcast_to(0.5 * _total(y), y.shape)
 
     def conjugates(self, dual: FloatArray, y: FloatArray) -> FloatArray:
         p = y - dual
@@ -196,7 +203,7 @@ def _entropies(p: FloatArray, y: FloatArray) -> FloatArray:
 
 def _total(y: FloatArray) -> FloatArray:
     """What a row counts, shape (n, 1)."""
-    return np.asarray(y.sum(axis=1, keepdims=True))
+    return namespace_of(y).sum(y, axis=1, keepdims=True)
 
 
 def _units(sizes: FloatArray, bits: int = _BITS) -> FloatArray:

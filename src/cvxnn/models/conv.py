@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.results import like_data
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, row_chunks
@@ -143,6 +144,7 @@ class ConvolutionalNetwork(FilterNetwork):
         """That of the activation below zero."""
         return float(self._settings["slope"])
 
+    @like_data
     def forward(self, data: ArrayLike) -> FloatArray:
         """``f`` of every image, also available by calling the network; O(n K m h).
 

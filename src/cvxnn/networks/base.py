@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.results import like_data
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.evaluation import Evaluation, Prediction, evaluate
 from cvxnn.losses import Loss, SquaredLoss
@@ -57,8 +58,12 @@ class Network(ABC):
         self._settings = {**settings, "intercept": self._checked(intercept)}
 
     # Any: some networks have a float for one sample.
+    @like_data
     def forward(self, data: ArrayLike) -> Any:
         """``f(data)``, shape (n,) or (n, c), also available by calling the network.
+
+        Of arrays of another library, such as tensors on a device, one of that library, computed by
+        the CPU.
 
         Raises
         ------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.results import like_data
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, Rows, row_chunks
@@ -142,6 +143,7 @@ class TwoLayerNetwork(NeuronSymmetries):
         return mixed_norms(vectors, self.l1_ratio)
 
     # Any: a vector or a float, which the static type of X does not tell.
+    @like_data
     def forward(self, X: ArrayLike) -> Any:
         """``f(X)``, also available by calling the network; O(nmd).
 

@@ -97,14 +97,13 @@ class Admm(Iteration):
         workers: WorkerMap = map,
         n_workers: int = 1,
     ) -> None:
-        xp = numbers.xp
         self._beta = beta
-        leaves = [Leaf(sign, Fixed.nothing(xp.asarray(v, dtype=numbers.dtype))) for sign in SIGNS]
+        leaves = [Leaf(sign, Fixed.nothing(numbers.placed(v))) for sign in SIGNS]
         super().__init__(dual, v, _PENALTY * beta / size, leaves, numbers, workers, n_workers)
-        X = xp.asarray(blocks.rows, dtype=numbers.dtype)
+        X = numbers.placed(blocks.rows)
         states = []
         for sign in SIGNS:
-            F = xp.asarray(_of_sign(blocks.rows, neurons, sign), dtype=numbers.dtype)
+            F = numbers.placed(_of_sign(blocks.rows, neurons, sign))
             states.append(State.of(X, F, sign * self.v / (2.0 * self.rho)))
         self.splits = [LEAF for _ in SIGNS]
         self._share(states)

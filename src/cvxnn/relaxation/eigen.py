@@ -47,6 +47,9 @@ def positive_half(M: Array, xp: Namespace) -> Array:
     """
     if _is_known(M, xp):
         return _halves(M, [_positive_pairs(matrix) for matrix in M])
+    if not xp.isfinite(M).all():
+        # To be seen by who has left the range of the numbers; other libraries raise.
+        return xp.nan * M[:, :, :1]
     values, vectors = xp.linalg.eigh(M)
     count = max(1, int((values > 0.0).sum(1).max()))
     return vectors[:, :, -count:] * xp.sqrt(values[:, -count:].clip(0.0))[:, None, :]

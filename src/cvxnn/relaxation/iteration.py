@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Protocol, final
+from typing import Any, Protocol, Self, final
 
 import numpy as np
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.devices import Device
+from cvxnn.backends.namespaces import in_float64
 from cvxnn.relaxation.leaf import Leaf
 from cvxnn.relaxation.moments import Array, Moments, Namespace
 from cvxnn.relaxation.part import Part
@@ -38,13 +40,33 @@ class Numbers:
     Attributes
     ----------
     xp : namespace
-        numpy, or a library with the same names.
+        numpy, or another with the names of the array API standard whose arrays have the methods of
+        numpy's, as those of PyTorch and CuPy have.
     dtype : dtype
         Of the moments.
+    place : object
+        The device of the arrays, as the library has it.
     """
 
     xp: Namespace = np
     dtype: Any = np.float64
+    place: Any = None
+
+    @classmethod
+    def on(cls, device: Device, dtype: str = "float32") -> Self:
+        """Those of a device, in "float32" or "float64"."""
+        return cls(device.xp, getattr(device.xp, dtype), device.place)
+
+    @property
+    def in_double_precision(self) -> Self:
+        """The same with 53 bits."""
+        return replace(self, dtype=self.xp.float64)
+
+    def placed(self, array: FloatArray) -> Array:
+        """An array of numpy there."""
+        return self.xp.asarray(
+            np.require(array, requirements="W"), dtype=self.dtype, device=self.place
+        )
 
 
 class Iteration(ABC):
@@ -96,7 +118,7 @@ class Iteration(ABC):
     ) -> None:
         self._xp, self._dual, self._workers = numbers.xp, dual, workers
         self._n_workers = n_workers
-        self.v = numbers.xp.asarray(v, dtype=numbers.dtype)
+        self.v = numbers.placed(v)
         self.rho, self.leaves, self.iterations = rho, leaves, 0
         self.residuals = np.inf, np.inf
 
@@ -183,7 +205,7 @@ class Iteration(ABC):
 
     @staticmethod
     def _in_float64(array: Array) -> FloatArray:
-        return np.asarray(array, dtype=np.float64)
+        return in_float64(array)
 
     def _balance(self) -> None:
         """Change rho where one of the residuals is much larger than the other."""

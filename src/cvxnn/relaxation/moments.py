@@ -86,7 +86,7 @@ def adjoint(G: Moments, X: Array, xp: Namespace) -> Array:
     u_u = difference + difference.mT + Xt @ ((total - G.pq - turn) / 4) @ X
     u_s = (G.up + G.uq) / 2 + Xt @ ((G.pp - G.qq + G.pq - turn) / 4)
     u_h = Xt @ as_rows((G.p - G.q) / 2).mT
-    F = xp.empty((X.shape[0], m + X.shape[1], m + X.shape[1]), dtype=X.dtype)
+    F = xp.empty((X.shape[0], m + X.shape[1], m + X.shape[1]), dtype=X.dtype, device=X.device)
     F[:, :m, :m] = G.corner
     F[:, :h, h:m] += u_h.mT
     F[:, h:m, :h] += u_h
@@ -131,14 +131,14 @@ def within_ball(corner: Array, xp: Namespace) -> Array:
     """The nearest moments of (1, u), shape (1 + d, 1 + d), with ``tr of u u' <= that of 1``."""
     m = corner.shape[0]
     excess = xp.maximum(xp.trace(corner) - 2.0 * corner[0, 0], 0.0 * corner[0, 0]) / m
-    sides = xp.ones(m, dtype=corner.dtype)
+    sides = xp.ones(m, dtype=corner.dtype, device=corner.device)
     sides[0] = -1.0
     return corner - excess * xp.diag(sides)
 
 
 def without_diagonal(pairs: Array, xp: Namespace) -> Array:
     """Pairs of different rows, shape (B, b, b): p_i q_i is 0 for every u."""
-    return pairs * (1.0 - xp.eye(pairs.shape[-1], dtype=pairs.dtype))
+    return pairs * (1.0 - xp.eye(pairs.shape[-1], dtype=pairs.dtype, device=pairs.device))
 
 
 def in_cone(G: Moments, xp: Namespace) -> Moments:

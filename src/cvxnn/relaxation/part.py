@@ -98,7 +98,8 @@ class _MetricRoot:
 
     def __init__(self, X: Array, head: int, xp: Namespace) -> None:
         d = X.shape[2]
-        values, vectors = xp.linalg.eigh(xp.eye(d, dtype=X.dtype) + X.mT @ X / 2)
+        unit = xp.eye(d, dtype=X.dtype, device=X.device)
+        values, vectors = xp.linalg.eigh(unit + X.mT @ X / 2)
         self._middle = (vectors / xp.sqrt(values)[:, None, :]) @ vectors.mT
         self._head, self._last = head, 2.0**0.5
 

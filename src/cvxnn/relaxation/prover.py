@@ -293,7 +293,7 @@ def suited(numbers: Numbers, beta: float, size: float, v: FloatArray) -> Numbers
     known = size, beta / size, float(np.abs(v).max(initial=0.0)) or 1.0
     if all(1.0 / _MODERATE < number < _MODERATE for number in known):
         return numbers
-    return Numbers(numbers.xp, np.float64)
+    return numbers.in_double_precision
 
 
 @contextmanager

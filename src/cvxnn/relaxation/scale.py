@@ -9,6 +9,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
+from cvxnn.backends.namespaces import in_float64
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.problems import Problem
@@ -91,10 +92,10 @@ class Scale:
         reached = layer.lengths > 0.0
 
         def dual(centre: Array, theta: FloatArray) -> Array:
-            rows = self.blocks.gathered(np.asarray(centre, dtype=np.float64))
+            rows = self.blocks.gathered(in_float64(centre))
             spread = squares(layer, self.blocks.gathered(theta)) * reached
             self.v = loss.dual(layer.read(rows / self.factor) * reached, spread)
-            return numbers.xp.asarray(self.weights(self.v), dtype=numbers.dtype)
+            return numbers.placed(self.weights(self.v))
 
         return dual
 

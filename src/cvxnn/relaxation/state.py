@@ -45,7 +45,7 @@ class State(NamedTuple):
         """The blocks of several."""
 
         def together(*parts: Array) -> Array:
-            return xp.concatenate(parts)
+            return xp.concat(parts)
 
         first, others = states[0], states[1:]
         return cls(
@@ -88,9 +88,9 @@ class State(NamedTuple):
         first, second = F[::2, m:, :m], F[1::2, m:, :m]
         across = first @ _inverse(corner, xp) @ second.mT
         new = _paired(F[::2, m:, m:], F[1::2, m:, m:], across, xp)
-        beside = xp.concatenate([first, second], 1)
-        whole = xp.concatenate(
-            [xp.concatenate([corner, beside.mT], 2), xp.concatenate([beside, new], 2)], 1
+        beside = xp.concat([first, second], axis=1)
+        whole = xp.concat(
+            [xp.concat([corner, beside.mT], axis=2), xp.concat([beside, new], axis=2)], axis=1
         )
         X = _long(self.X)
         return State(
@@ -102,9 +102,9 @@ class State(NamedTuple):
 def _with_moduli(G: Moments, xp: Namespace) -> Array:
     """The F over (h, u, s) from its moments of (h, u, p, q): ``s = p + q``."""
     s_s = G.pp + G.pq + G.pq.mT + G.qq
-    beside = xp.concatenate([as_rows(G.p + G.q), G.up + G.uq], 1)
-    top = xp.concatenate([G.corner, beside], 2)
-    return xp.concatenate([top, xp.concatenate([beside.mT, s_s], 2)], 1)
+    beside = xp.concat([as_rows(G.p + G.q), G.up + G.uq], axis=1)
+    top = xp.concat([G.corner, beside], axis=2)
+    return xp.concat([top, xp.concat([beside.mT, s_s], axis=2)], axis=1)
 
 
 def merged_heads(part: Array, xp: Namespace) -> Array:
@@ -133,7 +133,7 @@ def _merged(G: Moments, xp: Namespace) -> Moments:
 
 def _wide(part: Array, xp: Namespace) -> Array:
     """Columns for rows, shape (B, d, b), with two blocks as one."""
-    return xp.concatenate([part[::2], part[1::2]], 2)
+    return xp.concat([part[::2], part[1::2]], axis=2)
 
 
 def _long(part: Array) -> Array:
@@ -143,8 +143,8 @@ def _long(part: Array) -> Array:
 
 def _paired(first: Array, second: Array, across: Array, xp: Namespace) -> Array:
     """``[first, across; across', second]``."""
-    top, bottom = xp.concatenate([first, across], 2), xp.concatenate([across.mT, second], 2)
-    return xp.concatenate([top, bottom], 1)
+    top = xp.concat([first, across], axis=2)
+    return xp.concat([top, xp.concat([across.mT, second], axis=2)], axis=1)
 
 
 def _inverse(corner: Array, xp: Namespace) -> Array:

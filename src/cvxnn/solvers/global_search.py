@@ -28,12 +28,12 @@ from cvxnn.patterns.reduction import Reduction, reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import merge_cells, neuron_objective, residual, reweigh
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
+from cvxnn.solvers.devices.places import rows_of
 from cvxnn.solvers.global_settings import SETTINGS
 from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
-from cvxnn.solvers.segments.rows import LocalRows
 
 
 @final
@@ -113,7 +113,7 @@ class GlobalSearch(IncumbentSearch):
         # of sums over the rows.
         problem = self.problem.on(self.layer.unmixed())
         if self._is_rough or is_for_tiles(problem.rows, self.rank):
-            return [TileSearch(LocalRows(problem), problem.beta, *arguments)]
+            return [TileSearch(rows_of(problem), problem.beta, *arguments)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:

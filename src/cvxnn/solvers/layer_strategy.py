@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -26,13 +26,13 @@ from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.columns.working_set import WorkingSet
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
+from cvxnn.solvers.devices.places import rows_of
 from cvxnn.solvers.global_search import GlobalSearch
 from cvxnn.solvers.intercept.free import FreeConstant
 from cvxnn.solvers.planar.rank_two_search import RankTwoSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.proximal_newton import search_for
 from cvxnn.solvers.search import Search, WithFallback
-from cvxnn.solvers.segments.rows import LocalRows
 from cvxnn.solvers.skip.free import FreeSkipSearch
 from cvxnn.solvers.strategy import Join, RowsStrategy, sharp_proof
 
@@ -316,9 +316,9 @@ class Searches:
             return None
         if isinstance(problem.loss, SkipLoss):
             loss, y = problem.loss.beside_line(problem.y)
-            problem = Problem.of(problem.rows, y, problem.beta, loss)
+            problem = replace(problem, Y=y[:, None], loss=loss)
         search = TileSearch(
-            LocalRows(problem), problem.beta, reduction.to_direction, self.random_state,
+            rows_of(problem), problem.beta, reduction.to_direction, self.random_state,
             self.deadline, intercept=intercept,
         )  # fmt: skip
         if start is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray, IntArray
+from cvxnn.backends.namespaces import from_device
 from cvxnn.errors import InputError
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss
@@ -140,6 +141,7 @@ def largest_beta(
     """
     deadline, model = Deadline(check_optional_positive(time_limit, "time_limit")), as_model(model)
     intercept = check_flag(intercept, "intercept") or model.has_intercept
+    X, y, sample_weight = from_device(X), from_device(y), from_device(sample_weight)
     problem = model.problem(X, y, 1.0, loss, sample_weight, intercept)
     if intercept and _are_equal(X, sample_weight):
         # Every neuron is a number, as the intercept is: oracles would give what rounding leaves.
@@ -193,8 +195,8 @@ def regularization_path(
     callback : callable, optional
         Called with every :class:`Solution`.
     **limits
-        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`; that time
-        is also one for the largest beta, an upper bound where it does not suffice.
+        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`, `device`;
+        that time is also one for the largest beta, an upper bound where it does not suffice.
 
     Returns
     -------

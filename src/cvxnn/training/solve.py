@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn.backends.devices import Device
+from cvxnn.backends.namespaces import from_device
 from cvxnn.errors import warn_of_convergence
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import Method, as_method
@@ -34,6 +37,7 @@ def solve(
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
     callback: Callback | None = None,
+    device: str | None = None,
 ) -> Solution[Any]:
     """Train a network to certified global optimality through its convex program.
 
@@ -98,6 +102,12 @@ def solve(
         not change the optimum.
     callback : callable, optional
         Called with a :class:`cvxnn.Progress` after every round.
+    device : str, optional
+        "cuda", "cuda:1" or another device of PyTorch, on which a search among plain ReLU neurons
+        in rank 8 and beyond computes its sums over the rows. By default it is the CPU for arrays
+        of numpy and what becomes one, and for tensors of PyTorch, CuPy and other libraries that
+        follow the array API standard the device that they are on. It needs ``cvxnn[array-api]``;
+        objective, bound and network are in double precision, of the CPU and arrays of numpy.
 
     Returns
     -------
@@ -166,7 +176,7 @@ def solve(
     run = prepare(
         X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
         sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
-        random_state=random_state, warm_start=warm_start, callback=callback,
+        random_state=random_state, warm_start=warm_start, callback=callback, device=device,
     )  # fmt: skip
     return executed(run)
 
@@ -199,14 +209,18 @@ def prepare(
     sample_weight: ArrayLike | None = None,
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
+    device: str | None = None,
     **limits: Any,
 ) -> Run:
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
+    place = Device.chosen(device, X)
+    X, y, sample_weight = from_device(X), from_device(y), from_device(sample_weight)
     model.check_method(method)
     model.check_loss(as_loss(loss))
     intercept = check_flag(intercept, "intercept") or model.has_intercept
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
+    problem = replace(problem, device=place)
     method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)
     shape = np.shape(X)[1:]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.namespaces import in_numpy
 from cvxnn.errors import InputError
 
 
@@ -41,7 +42,7 @@ def floats(value: ArrayLike, name: str) -> FloatArray:
     array([1., 2.])
     """
     try:
-        array = np.ascontiguousarray(value, dtype=np.float64)
+        array = np.ascontiguousarray(in_numpy(value), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers.") from error
     if array.size == 0 or not np.isfinite(array).all():

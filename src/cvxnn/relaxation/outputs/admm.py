@@ -69,17 +69,16 @@ class OutputsAdmm(Iteration):
         workers: WorkerMap = map,
         n_workers: int = 1,
     ) -> None:
-        xp = numbers.xp
         self._beta = beta
-        X = xp.asarray(blocks.rows, dtype=numbers.dtype)
+        X = numbers.placed(blocks.rows)
         # All neurons together, and any of their rows on or off.
         leaves = [Leaf(1.0, Fixed.nothing(X[:, :, 0]))]
         super().__init__(dual, V, _PENALTY * beta / size, leaves, numbers, workers, n_workers)
         F = sum_of_neurons(blocks.rows, neurons.outputs, neurons.directions, neurons.sizes)
         pull = self.v / (2.0 * self.rho)
-        self._share([State.of(X, xp.asarray(F, dtype=numbers.dtype), pull)])
+        self._share([State.of(X, numbers.placed(F), pull)])
 
     def _corner(self, number: int) -> Array:
         corner = self._mean_corner(number)
         price = self._beta / (2.0 * self.rho * self._n_blocks)
-        return corner - price * self._xp.eye(len(corner), dtype=corner.dtype)
+        return corner - price * self._xp.eye(len(corner), dtype=corner.dtype, device=corner.device)

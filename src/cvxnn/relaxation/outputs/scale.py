@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
+from cvxnn.backends.namespaces import in_float64
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.oracle.outputs.choice import pulled
@@ -76,11 +77,11 @@ class OutputsScale:
         reached = layer.lengths > 0.0
 
         def dual(centre: Array, theta: FloatArray) -> Array:
-            columns = np.asarray(centre, dtype=np.float64).swapaxes(0, 1)
+            columns = in_float64(centre).swapaxes(0, 1)
             rows = np.column_stack([self.blocks.gathered(column) for column in columns])
             spread = squares(layer, self.blocks.gathered(theta)) * reached
             self.V = loss.dual(layer.read(rows / self.factor) * reached[:, None], spread)
-            return numbers.xp.asarray(self.weights(self.V), dtype=numbers.dtype)
+            return numbers.placed(self.weights(self.V))
 
         return dual
 

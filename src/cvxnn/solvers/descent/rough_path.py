@@ -17,7 +17,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.row_ascent import RowAscent, along, climbed, pull_of, sample_of
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.tile_search import TileSearch
-from cvxnn.solvers.segments.rows import LocalRows
+from cvxnn.solvers.devices.places import rows_of
 from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 # Roundings that the best intercept may be off by.
@@ -99,7 +99,7 @@ class RoughPath:
         self._basis, to_direction = row_space(scaled.rows.rows)
         reduced = scaled.on(scaled.rows.turned(self._basis))
         arguments = (self._basis.T @ to_direction, random_state)
-        rows = LocalRows(reduced)
+        rows = rows_of(reduced)
         self._search = TileSearch(rows, reduced.beta, *arguments, deadline, intercept=intercept)
         self._ascent = RowAscent(rows.n_rows, *arguments)
         self._starts, self._steps = SETTINGS.few_starts, steps

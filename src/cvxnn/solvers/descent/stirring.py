@@ -11,7 +11,7 @@ from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.kernels import kernel
 from cvxnn.problems import Neurons
 from cvxnn.solvers.descent.weights import Weights
-from cvxnn.solvers.segments.segment import Segment
+from cvxnn.solvers.segments.rows import RowTiles
 
 # Of Adam: what means of gradients and of their squares forget with a step.
 _FORGOTTEN, _FORGOTTEN_SQUARES = 0.1, 0.001
@@ -26,7 +26,7 @@ class Stirring:
 
     Parameters
     ----------
-    segment : Segment
+    tiles : RowTiles
         Rows in random order.
     intercept : bool
         Whether a number that costs nothing is added to all predictions, one for each output.
@@ -39,12 +39,12 @@ class Stirring:
     ICLR 2015.
     """
 
-    def __init__(self, segment: Segment, *, intercept: bool, deadline: Deadline) -> None:
-        self._segment, self._intercept, self._deadline = segment, intercept, deadline
+    def __init__(self, tiles: RowTiles, *, intercept: bool, deadline: Deadline) -> None:
+        self._tiles, self._intercept, self._deadline = tiles, intercept, deadline
 
     def __len__(self) -> int:
         """The number of rows."""
-        return len(self._segment)
+        return len(self._tiles)
 
     def stirred(
         self,
@@ -71,7 +71,7 @@ class Stirring:
             The first move of a weight.
         """
         weights = Weights.of(neurons, intercept=self._intercept)
-        theta, count = weights.packed(neurons), len(self._segment.tiles.slices)
+        theta, count = weights.packed(neurons), self._tiles.n_tiles
         means, squares = np.zeros((2, len(theta)))
         steps = epochs * count
         order = np.concatenate([random_state.permutation(count) for _ in range(epochs)])
@@ -88,7 +88,7 @@ class Stirring:
     def _gradient(
         self, weights: Weights, theta: FloatArray, beta: float, tile: slice
     ) -> FloatArray:
-        sums = self._segment.value_and_gradient(*weights.parts(theta), tile)
+        sums = self._tiles.value_and_gradient(*weights.parts(theta), tile)
         return weights.with_penalty(theta, beta, sums)[1]
 
 

@@ -237,8 +237,7 @@ class TileSearch:
             order = self._random_state.permutation(n)
         else:
             order = self._random_state.choice(n, SETTINGS.most_stirred, replace=False)
-        part = self.rows.gather(order)
-        return Stirring(part, intercept=self.intercept, deadline=self.deadline)
+        return Stirring(self.rows.tiled(order), intercept=self.intercept, deadline=self.deadline)
 
     def _moved(self, neurons: Neurons, steps: int = SETTINGS.steps) -> Neurons:
         """After a descent on all rows at once, without what it has brought to nothing."""

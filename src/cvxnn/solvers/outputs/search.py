@@ -21,6 +21,7 @@ from cvxnn.patterns.reduction import Reduction
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.descent.merging import merged
 from cvxnn.solvers.descent.tile_search import TileSearch, is_for_tiles
+from cvxnn.solvers.devices.places import rows_of
 from cvxnn.solvers.outputs.descent import OutputsDescent
 from cvxnn.solvers.outputs.intercept import dual_point, without_neurons
 from cvxnn.solvers.outputs.neurons import (
@@ -35,7 +36,6 @@ from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.outputs.weights import reweighted
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
-from cvxnn.solvers.segments.rows import LocalRows
 
 
 @final
@@ -101,7 +101,7 @@ class OutputsSearch(IncumbentSearch):
         self._rough: TileSearch | None = None
         if is_for_tiles(layer, self.rank) or (not polishes and layer.readout is None):
             self._rough = TileSearch(
-                LocalRows(self.problem), self.problem.beta, to_direction, random_state,
+                rows_of(self.problem), self.problem.beta, to_direction, random_state,
                 self.deadline, intercept=intercept,
             )  # fmt: skip
         if start is not None:

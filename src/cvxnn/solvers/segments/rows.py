@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.array_types import FloatArray
 from cvxnn.layers import Layer
 from cvxnn.losses import Loss
 from cvxnn.problems import Problem
-from cvxnn.solvers.segments.segment import LENGTH, Segment
+from cvxnn.solvers.segments.segment import LENGTH, Offset, Segment
 from cvxnn.solvers.segments.tree import Sums, nodes_of, total_of
 
 # Called now and then; it raises to end the work.
@@ -25,6 +26,22 @@ def never() -> None:
 
 # One thing for each segment, which stays beside it.
 Kept: TypeAlias = Any
+
+
+class RowTiles(Protocol):
+    """Rows in tiles, on which gradients of weights are computed."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    @property
+    def n_tiles(self) -> int:
+        """The number of tiles."""
+
+    def value_and_gradient(
+        self, hidden: FloatArray, output: FloatArray, b: Offset, only: slice
+    ) -> Sums:
+        """See :meth:`~cvxnn.solvers.segments.segment.Segment.value_and_gradient`."""
 
 
 class SegmentedRows(ABC):
@@ -60,6 +77,10 @@ class SegmentedRows(ABC):
     @abstractmethod
     def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
         """Some of the rows, in this memory, in this order."""
+
+    def tiled(self, rows: NDArray[np.intp]) -> RowTiles:
+        """The same in tiles for steps on each of them, wherever these are fastest."""
+        return self.gather(rows)
 
 
 @final

@@ -163,6 +163,11 @@ class Segment:
         found = getattr(LossBeside(self.loss, f, y), what)(b)
         return found if isinstance(found, tuple) else (found,)
 
+    @property
+    def n_tiles(self) -> int:
+        """The number of tiles on which gradients are computed."""
+        return len(self.tiles.slices)
+
     @cached_property
     def tiles(self) -> Tiles:
         """The rows in tiles, in the precision of gradients."""

@@ -1,0 +1,1 @@
+"""The sums over rows that a rough search needs, on a device: arrays of any library."""
