@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,8 +14,15 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_flag, check_random_state
+from cvxnn.validation import check_flag, check_random_state, is_dask
 from cvxnn.verification.data import fingerprint_of
+
+
+class Executable(Protocol):
+    """A run that is ready to begin."""
+
+    def execute(self) -> Solution[Any]:
+        """Run to the end, a limit or an interrupt, and return the best there is."""
 
 
 def solve(
@@ -49,7 +56,8 @@ def solve(
     ----------
     X : array-like
         Data in the shape that the model takes: rows of shape (n, d), images or signals for
-        :class:`Conv`, patches for :class:`LinearConv`.
+        :class:`Conv`, patches for :class:`LinearConv`. Rows may be in an array or a data frame
+        of dask, on a cluster or larger than the memory: see ``docs/clusters.md``.
     y : array-like, shape (n,), or (n, c) for c outputs
         Targets; labels -1 and 1 for the losses of labels. With several outputs neurons are
         shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is
@@ -171,7 +179,7 @@ def solve(
     return executed(run)
 
 
-def executed(run: Run) -> Solution[Any]:
+def executed(run: Executable) -> Solution[Any]:
     """What a run comes to, with the warning of :func:`solve`."""
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
@@ -200,12 +208,20 @@ def prepare(
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
     **limits: Any,
-) -> Run:
+) -> Executable:
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     model.check_loss(as_loss(loss))
     intercept = check_flag(intercept, "intercept") or model.has_intercept
+    if is_dask(X) or is_dask(y):
+        # Imported where it is needed: few have rows on a cluster.
+        from cvxnn.training.cluster_run import ClusterRun
+
+        return ClusterRun(
+            X, y, sample_weight, beta, model, method, as_loss(loss), intercept,
+            check_random_state(random_state), warm_start, Limits(**limits),
+        )  # fmt: skip
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
     method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)
