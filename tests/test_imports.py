@@ -5,9 +5,10 @@ from processes import python
 
 HEAVY = (
     "numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas", "skops",
-    "skrub",
+    "skrub", "dask", "distributed",
 )  # fmt: skip
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
+SOLVE = "import numpy as np, cvxnn; cvxnn.solve(np.eye(3), np.ones(3), 0.1)"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
 PROGRAMS = {
     "the package": ("import cvxnn", (*HEAVY, "rich", "typer", "numpy")),
@@ -28,6 +29,7 @@ PROGRAMS = {
         ("safetensors", "torch", "matplotlib"),
     ),
     "a figure": (PLOT, ("matplotlib.pyplot", "torch")),
+    "a training in memory": (SOLVE, ("dask", "distributed", "torch", "pandas")),
     "networks of other libraries": (READ, ("torch", "sklearn")),
 }
 

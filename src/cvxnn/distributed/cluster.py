@@ -79,7 +79,9 @@ class Cluster:
         while True:
             check()
             try:
-                return list(wait(list(futures), timeout=_PATIENCE, return_when="FIRST_COMPLETED")[0])
+                return list(
+                    wait(list(futures), timeout=_PATIENCE, return_when="FIRST_COMPLETED")[0]
+                )
             except TimeoutError:
                 continue
 

@@ -89,7 +89,7 @@ def block_ends(chunks: tuple[int, ...], n_features: int) -> list[int]:
     """
     n = sum(chunks)
     near = {round(end / LENGTH) * LENGTH for end in np.cumsum(chunks).tolist()}
-    ends = sorted(end for end in near if 0 < end < n) + [n]
+    ends = [*sorted(end for end in near if 0 < end < n), n]
     most = max(_BLOCK // (8 * n_features * LENGTH), 1) * LENGTH
     found, start = list[int](), 0
     for end in ends:

@@ -40,6 +40,7 @@ from cvxnn.validation import (
     check_proof_time,
     check_random_state,
 )
+from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.report import Verification
 
 Weights = ArrayLike | None
@@ -179,12 +180,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             raise InputError("X and y must be those that it was fitted to.")
         reports, training = [], reader._training()
         for solution, samples in zip(self.solutions_, problems, strict=True):
-            if solution.certificate is None:
-                raise InputError("The fit has a network without a certificate.")
+            certificate = solution.certificate
+            if not isinstance(certificate, BoundCertificate):
+                raise InputError("The fit has a network without a certificate of its own.")
             # Of the outputs that were trained.
             seen = SeenClasses.of(training, samples)
             narrowed, (network,) = seen.narrowed(samples), seen.starts([solution.network])
-            report = solution.certificate.verify(
+            report = certificate.verify(
                 narrowed.X, narrowed.y, narrowed.weights, network=network, time_limit=time_limit
             )
             reports.append(report)

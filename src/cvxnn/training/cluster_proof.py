@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -264,7 +265,7 @@ def _bound_of(found: Proven) -> float:
 
 def _places(starts: Sequence[int]) -> list[tuple[int, int]]:
     """Block and number of each segment, of all blocks in turn: all workers have some."""
-    counts = [-(-(b - a) // LENGTH) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    counts = [-(-(b - a) // LENGTH) for a, b in pairwise(starts)]
     return [
         (k, number)
         for number in range(max(counts))

@@ -21,9 +21,9 @@ from cvxnn.interrupts import (
     deferred_interrupts,
     forget_interrupt,
 )
-from cvxnn.losses import Loss
-from cvxnn.methods import Global, Method
-from cvxnn.models.base import Model
+from cvxnn.losses import Loss, as_loss
+from cvxnn.methods import Global, Method, as_method
+from cvxnn.models.base import Model, as_model
 from cvxnn.models.relu import ReLU
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons
@@ -32,7 +32,7 @@ from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.training.cluster_proof import ClusterProver, Parts, keeps_certificates
 from cvxnn.training.run import Limits
-from cvxnn.validation import check_positive
+from cvxnn.validation import check_flag, check_positive, check_random_state
 from cvxnn.verification.spread import SpreadCertificate
 
 _ADVICE = (
@@ -72,9 +72,32 @@ class ClusterRun:
     warm_start: Network | None
     limits: Limits
 
+    @classmethod
+    def of(
+        cls,
+        X: Collection,
+        y: Collection,
+        beta: float,
+        *,
+        model: str | Model = "relu",
+        method: str | Method = "global",
+        loss: str | Loss = "squared",
+        intercept: bool = False,
+        sample_weight: Collection | None = None,
+        random_state: int | np.random.Generator | None = 0,
+        warm_start: Network | None = None,
+        **limits: Any,
+    ) -> ClusterRun:
+        """Of the arguments as :func:`cvxnn.solve` takes them."""
+        model, method = as_model(model), as_method(method)
+        intercept = check_flag(intercept, "intercept") or model.has_intercept
+        return cls(
+            X, y, sample_weight, check_positive(beta, "beta"), model, method, as_loss(loss),
+            intercept, check_random_state(random_state), warm_start, Limits(**limits),
+        )  # fmt: skip
+
     def __post_init__(self) -> None:
         """InputError if a cluster does not train such networks, in a sentence."""
-        check_positive(self.beta, "beta")
         if not (isinstance(self.model, ReLU) and self.model.capabilities.landscape):
             raise InputError(f"Rows in dask are for ReLU(slope=0.0, skip=None), not {self.model}.")
         if not isinstance(self.method, Global):
@@ -155,7 +178,7 @@ class _Training:
             while len(self._history) < limits.max_iter:
                 is_over = search.advance()
                 self._note(search.objective * self._rows.units.objective, search.n_new)
-                if is_over:
+                if is_over and len(self._history) < limits.max_iter:
                     return Status.STATIONARY
             return Status.ITERATION_LIMIT
         except OutOfTimeError:
@@ -235,9 +258,7 @@ class _Training:
         last = max(len({line.iteration for line in self._history}) - 1, 0)
         number = last if is_bound else len(self._history)
         neurons = 0 if self._search is None else len(self._search.neurons)
-        progress = Progress(
-            number, clock() - self._start, objective, self._bound, n_new, neurons
-        )
+        progress = Progress(number, clock() - self._start, objective, self._bound, n_new, neurons)
         self._history.append(progress)
         if self._arguments.limits.callback is not None:
             self._arguments.limits.callback(progress)

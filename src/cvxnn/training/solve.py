@@ -171,7 +171,7 @@ def solve(
     >>> solution.status.name, solution.network(X).argmax(axis=1).tolist()
     ('OPTIMAL', [0, 0, 1, 1, 2])
     """
-    run = prepare(
+    run = prepare_anywhere(
         X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
         sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
         random_state=random_state, warm_start=warm_start, callback=callback,
@@ -192,7 +192,17 @@ def executed(run: Executable) -> Solution[Any]:
 
 def solve_quietly(X: ArrayLike, y: ArrayLike, beta: float, **options: Any) -> Solution[Any]:
     """:func:`solve` without its warning, for callers that say themselves how the run ended."""
-    return prepare(X, y, beta, **options).execute()
+    return prepare_anywhere(X, y, beta, **options).execute()
+
+
+def prepare_anywhere(X: Any, y: Any, beta: float, **options: Any) -> Executable:
+    """The run for rows in this memory, or in dask."""
+    if not (is_dask(X) or is_dask(y)):
+        return prepare(X, y, beta, **options)
+    # Imported where it is needed: few have rows on a cluster.
+    from cvxnn.training.cluster_run import ClusterRun
+
+    return ClusterRun.of(X, y, beta, **options)
 
 
 def prepare(
@@ -208,20 +218,12 @@ def prepare(
     random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
     **limits: Any,
-) -> Executable:
+) -> Run:
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
     model, method = as_model(model), as_method(method)
     model.check_method(method)
     model.check_loss(as_loss(loss))
     intercept = check_flag(intercept, "intercept") or model.has_intercept
-    if is_dask(X) or is_dask(y):
-        # Imported where it is needed: few have rows on a cluster.
-        from cvxnn.training.cluster_run import ClusterRun
-
-        return ClusterRun(
-            X, y, sample_weight, beta, model, method, as_loss(loss), intercept,
-            check_random_state(random_state), warm_start, Limits(**limits),
-        )  # fmt: skip
     problem = model.problem(X, y, beta, loss, sample_weight, intercept)
     method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)

@@ -116,5 +116,7 @@ def sum_down(numbers: FloatArray) -> float:
     >>> sum_down(np.array([1.0, -(2.0**-60)])) < 1.0
     True
     """
+    if not numbers.any():
+        return 0.0
     error = gamma(numbers.size + 4) * np.abs(numbers).sum()
     return float(np.nextafter(numbers.sum() - error * (1.0 + gamma(8)), -np.inf))

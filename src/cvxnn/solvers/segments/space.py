@@ -44,7 +44,7 @@ class Triangle:
     @classmethod
     def of(cls, matrix: FloatArray) -> Triangle:
         """That of a matrix, shape (m, d)."""
-        return cls(np.linalg.qr(matrix, mode="r"))
+        return cls(np.asarray(np.linalg.qr(matrix, mode="r")))
 
     def __add__(self, other: Triangle) -> Triangle:
         return Triangle.of(np.concatenate([self.R, other.R]))
