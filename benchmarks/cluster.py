@@ -112,11 +112,11 @@ def outcome(
 
 
 def on_cluster(given: argparse.Namespace, workers: int, beta: float) -> Outcome:
-    method = cvxnn.Global(proof_time=given.proof / workers)
+    method = cvxnn.Global(proof_time=given.proof)
     with (
         LocalCluster(
             n_workers=workers, threads_per_worker=1, memory_limit=given.memory,
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
@@ -129,7 +129,8 @@ def on_cluster(given: argparse.Namespace, workers: int, beta: float) -> Outcome:
                 f"{line.dual_bound:.6g}, {line.n_neurons} neurons, {peak:.0f} MiB", flush=True,
             )  # fmt: skip
 
-        solution = cvxnn.solve(data[:, :-1], data[:, -1], beta, method=method, callback=show)
+        X, y = data[:, :-1], data[:, -1]
+        solution = cvxnn.solve(X, y, beta, method=method, tol=given.gap, callback=show)
         cpu = sum(sum(times[:2]) for times in client.run(os.times).values())
         peak = max(client.run(peak_mib).values())
         return outcome(solution, given, workers, cpu, peak)
@@ -167,9 +168,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.1, help="of the largest beta")
     parser.add_argument("--workers", type=int, nargs="*", default=[2, 1])
     parser.add_argument("--memory", default="1GiB", help="limit of each worker")
-    parser.add_argument(
-        "--proof", type=float, default=3000.0, help="seconds of a processor for the proof"
-    )
+    parser.add_argument("--gap", type=float, default=0.19, help="at which a part is proven")
+    parser.add_argument("--proof", type=float, default=36_000.0, help="seconds for it, at most")
     parser.add_argument("--no-memory", action="store_true", help="without the run in one memory")
     parser.add_argument("--out", type=Path, help="where to write the outcomes, as JSON")
     given = parser.parse_args()

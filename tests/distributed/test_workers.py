@@ -27,7 +27,7 @@ def rows():
 
 def workers(count):
     return distributed.LocalCluster(
-        n_workers=count, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=count, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
 
 

@@ -98,7 +98,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         client = default_client()
     except ValueError:
-        with Client(processes=False, dashboard_address=None) as client:
+        with Client(processes=False, dashboard_address=":0") as client:
             yield Cluster(client, owned=True)
         return
     yield Cluster(client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, TypeAlias, final
@@ -48,8 +49,7 @@ class Pieces:
         InputError
             If they are no rows of numbers, or not equally many; ImportError without dask.
         """
-        require_dask()
-        rows = _as_array(X, "X")
+        rows = as_dask_array(X, "X")
         if rows.ndim != 2 or 0 in rows.shape:
             raise InputError(
                 "X must have at least one row and one column, of shape (n, d), "
@@ -98,20 +98,25 @@ def block_ends(chunks: tuple[int, ...], n_features: int) -> list[int]:
     return found
 
 
-def _as_array(value: Collection, name: str) -> Any:
-    """A dask array of known chunks of real numbers."""
+def as_dask_array(value: Collection, name: str, *, of_numbers: bool = True) -> Any:
+    """A dask array of known chunks, of real numbers unless they may be labels of any kind."""
+    require_dask()
     import dask.array as da
 
     if not is_dask(value):
         value = da.from_array(np.asarray(value), chunks=-1)
     if hasattr(value, "to_dask_array"):
-        _check_columns(value, name)
-        value = value.to_dask_array(lengths=True)
+        if of_numbers:
+            _check_columns(value, name)
+        with warnings.catch_warnings():
+            # Labels may be text, which becomes an array of objects.
+            warnings.filterwarnings("ignore", message="Dask currently has limited support")
+            value = value.to_dask_array(lengths=True)
     if not isinstance(value, da.Array):
         raise InputError(
             f"{name} must be an array or a data frame of dask, got a {type(value).__name__}."
         )
-    if np.dtype(value.dtype).kind not in "biuf":
+    if of_numbers and np.dtype(value.dtype).kind not in "biuf":
         raise InputError(f"{name} must be real numbers, got an array of {value.dtype}.")
     if any(np.isnan(size) for size in value.shape):
         # Lengths are found on a copy: the user's array stays as it is.
@@ -122,7 +127,7 @@ def _as_array(value: Collection, name: str) -> Any:
 
 def _of_rows(value: Collection, name: str, n: int) -> Any:
     """An array with an entry or a row for each row of X."""
-    array = _as_array(value, name)
+    array = as_dask_array(value, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 0 or array.shape[0] != n:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from cvxnn.array_types import Array
-from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.default_beta import Guess
 from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.last_fit import LastFit
 from cvxnn.estimators.model_estimator import ModelEstimator
+from cvxnn.estimators.on_cluster import ClusterTable
 from cvxnn.estimators.remarks import remark_on_empty
 from cvxnn.estimators.seen_classes import SeenClasses
 from cvxnn.estimators.tasks import Task
@@ -36,9 +36,9 @@ from cvxnn.validation import (
     check_choice,
     check_count,
     check_flag,
-    check_positive,
     check_proof_time,
     check_random_state,
+    is_dask,
 )
 from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.report import Verification
@@ -211,6 +211,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
     ) -> None:
         self._check_parameters()
+        if is_dask(X) or is_dask(y):
+            self._fit_on_cluster(X, y, sample_weight)
+            return
         last = self._last_fit()
         table = self._read(X, y, sample_weight)
         merged = self._merged(table)
@@ -231,6 +234,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             solutions = self._train_all(training, problems, chosen, budget, report)
             self._keep(self._proven(training, problems, budget, solutions))
         self._say(training, problems)
+
+    def _fit_on_cluster(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """The same for rows in dask, where there is something for them."""
+        raise InputError(
+            f"{type(self).__name__} does not take rows in dask: choose a beta on some of them, and "
+            "fit the estimator without CV, whose beta grows with the number of rows."
+        )
 
     @abstractmethod
     def _choose_beta(
@@ -264,6 +274,24 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
+
+    @property
+    @abstractmethod
+    def _beta_grows(self) -> bool:
+        """Whether a beta that is guessed grows with the number of rows."""
+
+    @property
+    @abstractmethod
+    def _scales_targets(self) -> bool:
+        """Whether targets have units of their own."""
+
+    @abstractmethod
+    def _cluster_targets(self, table: ClusterTable) -> Any:
+        """Targets in dask, or the numbers of classes, which become attributes."""
+
+    @abstractmethod
+    def _cluster_problems(self, targets: Any) -> list[Any]:
+        """The targets of each network, as it is trained on them."""
 
     @property
     @abstractmethod
@@ -390,45 +418,6 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
             advice = f"{again} to go on"
         warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class GivenBeta(ConvexEstimator):
-    """What the estimators of one beta share; not for use by itself."""
-
-    beta: float | str = field(default="auto", kw_only=False)
-
-    @property
-    def _advice_on_empty(self) -> str:
-        return "Take a smaller beta, or the estimator with CV, which chooses one."
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if not self._is_automatic:
-            check_positive(self.beta, "beta")
-
-    @property
-    def _given_betas(self) -> list[float]:
-        return [] if self._is_automatic else [float(self.beta)]
-
-    @property
-    def _is_automatic(self) -> bool:
-        return isinstance(self.beta, str) and self.beta == "auto"
-
-    def _choose_beta(
-        self,
-        training: Training,
-        table: Table,
-        problems: list[Samples],
-        budget: Budget,
-        params: dict[str, Any],
-    ) -> Chosen:
-        nothing: Starts = [()] * len(problems)
-        if not self._is_automatic:
-            return Chosen(float(self.beta), nothing)
-        with suitable_threads(len(table)):
-            guess = self._automatic_beta(training, problems, budget.deadline)
-        return Chosen(guess.beta, nothing, Status.INTERRUPTED if guess.is_interrupted else None)
 
 
 def _both(*callbacks: OnRound) -> OnRound:

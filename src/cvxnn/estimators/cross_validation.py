@@ -22,10 +22,11 @@ from sklearn.utils.metadata_routing import (
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import Chosen, ConvexEstimator, GivenBeta, Starts, Weights
+from cvxnn.estimators.base import Chosen, ConvexEstimator, Starts, Weights
 from cvxnn.estimators.callbacks import with_callbacks
 from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
 from cvxnn.estimators.folds import Fold, Scoring
+from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, class_weighted
 from cvxnn.estimators.paths import path_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor

@@ -215,8 +215,10 @@ class TileSearch:
         self, directions: FloatArray, outputs: FloatArray, reach: FloatArray, squares: FloatArray
     ) -> Neurons:
         """The neurons, and new ones of a share of what would fit a residual that reaches so far."""
-        sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(outputs)
-        joined = self.neurons.joined(directions, outputs)
+        # Those that no row sees are of no use, of any size.
+        seen = squares > 0.0
+        sizes = SETTINGS.small * reach[seen] / squares[seen] / len(outputs)
+        joined = self.neurons.joined(directions[seen], outputs[seen])
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
 
     def _pulls(self, directions: FloatArray) -> tuple[FloatArray, FloatArray]:
