@@ -8,7 +8,9 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from cvxnn.array_types import Array
@@ -340,6 +342,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """One network for each problem; after Ctrl-C the others are left where they start."""
         solutions: list[Solution[Any]] = []
         is_over = chosen.cut_short is Status.INTERRUPTED
+        at_once = min(effective_n_jobs(), len(problems))
+        if at_once > 1 and not is_over:
+            return self._train_at_once(training, problems, chosen, budget, at_once)
         for samples, starts in zip(problems, chosen.starts, strict=True):
             left = len(problems) - len(solutions)
             deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
@@ -358,6 +363,27 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         if chosen.cut_short is not None:
             solutions = [_cut_short(solution, chosen.cut_short) for solution in solutions]
         return solutions
+
+    def _train_at_once(
+        self,
+        training: Training,
+        problems: list[Samples],
+        chosen: Chosen,
+        budget: Budget,
+        at_once: int,
+    ) -> list[Solution[Any]]:
+        """The same where a backend of joblib takes several networks at a time; none is shown."""
+        seconds = budget.share_of(-(-len(problems) // at_once))
+        proofs = budget.proofs / len(problems) if budget.is_automatic else None
+        every = [SeenClasses.of(training, samples) for samples in problems]
+        tasks = [
+            Task(training, seen.narrowed(samples), chosen.beta, seen.starts(starts), None)
+            for seen, samples, starts in zip(every, problems, chosen.starts, strict=True)
+        ]
+        found = Parallel(prefer="threads")(
+            delayed(Task.run)(task, seconds, proofs) for task in tasks
+        )
+        return [seen.solution(solution) for seen, solution in zip(every, found, strict=True)]
 
     def _proven(
         self,
