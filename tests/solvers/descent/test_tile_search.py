@@ -44,6 +44,16 @@ def run(search, most=30):
     raise AssertionError("no end")
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_directions_that_no_row_sees_are_left_out():
+    """Beside a column of ones many of the first directions are active nowhere."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([0.01 * rng.standard_normal((500, 3)), np.ones(500)])
+    search = search_on(X, 1.0 + X[:, 0], 1.0)
+    search.advance()
+    assert 0.0 < search.neurons.sizes.max() < 10.0
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_objectives_fall_to_the_optimum_on_the_patterns_of_the_neurons(seed):
     X, y = planted(seed=seed)
