@@ -18,6 +18,7 @@ from cvxnn.oracle.price import BOTH
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Problem
 from cvxnn.solvers.descent.tile_search import TileSearch
+from cvxnn.solvers.devices.places import rows_of
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
 from cvxnn.solvers.parallel.descent import climb, descend
 from cvxnn.solvers.parallel.neurons import SubNetworks
@@ -124,8 +125,9 @@ class RoughSubNetworkSearch(IncumbentSearch):
         if len(self.neurons) == 0:
             to_direction = reduce_rows(X, deadline).to_direction
             self._rough = TileSearch(
-                problem.on(Layer(X)), to_direction, random_state, deadline, intercept=intercept
-            )
+                rows_of(problem.on(Layer(X))), problem.beta, to_direction, random_state, deadline,
+                intercept=intercept,
+            )  # fmt: skip
 
     def step(self, tol: float) -> None:
         """One round; of two layers first."""
