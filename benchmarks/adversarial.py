@@ -15,7 +15,9 @@ rational arithmetic and the best network that a local search of our own finds. F
 
 With ``--relaxed`` the bound and the certificate of each result are those of a relaxation, after a
 few iterations, at times in parts of the rows. With ``--outputs`` networks have two and three
-outputs, of neurons and of filters, and losses are squared, Huber's and softmax.
+outputs, of neurons and of filters, and losses are squared, Huber's and softmax. With ``--others``
+they are of degree two, of signs, or of three layers, and with ``--stepwise`` one neuron comes a
+round.
 
 Run with ``--seed 17 --only 123`` to see one instance again, and on another checkout with
 ``PYTHONPATH=<checkout>/src``.
@@ -41,10 +43,14 @@ from adversary.checks import Call, Outcome, check
 from adversary.counts import draw_counts
 from adversary.families import FAMILIES
 from adversary.instances import KINDS, Instance, draw
+from adversary.others.checks import check as check_others
+from adversary.others.instances import call as call_others
+from adversary.others.instances import draw as draw_others
 from adversary.outputs.checks import check as check_outputs
 from adversary.outputs.instances import call as call_outputs
 from adversary.outputs.instances import draw as draw_outputs
 from adversary.relaxed import relaxed_call
+from adversary.stepwise import draw_stepwise
 from threadpoolctl import threadpool_limits
 
 _CHUNK = 20
@@ -82,6 +88,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), help="skip others")
     parser.add_argument("--relaxed", action="store_true", help="bounds of a relaxation everywhere")
     parser.add_argument("--outputs", action="store_true", help="two and three outputs everywhere")
+    parser.add_argument("--others", action="store_true", help="degree two, signs, three layers")
+    parser.add_argument("--stepwise", action="store_true", help="one neuron a round everywhere")
     parser.add_argument("--counts", action="store_true", help="counts and amounts everywhere")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=2.0, help="of each call, in seconds")
@@ -92,7 +100,9 @@ def _arguments() -> argparse.Namespace:
 
 def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
     indices = _indices(arguments)
-    warm_up = _warm_up_outputs if arguments.outputs else _warm_up
+    warm_up = _warm_up
+    if arguments.outputs or arguments.others:
+        warm_up = _warm_up_outputs if arguments.outputs else _warm_up_others
     if arguments.jobs == 1 or len(indices) == 1:
         warm_up()
         yield from _checked(arguments, indices)
@@ -108,7 +118,7 @@ def _indices(arguments: argparse.Namespace) -> list[int]:
     if arguments.only is not None:
         return [arguments.only]
     indices = range(arguments.first, arguments.first + arguments.count)
-    if arguments.outputs:
+    if arguments.outputs or arguments.others or arguments.stepwise:
         return list(indices)
     families, kinds = arguments.families or FAMILIES, arguments.kinds or KINDS
     if len(families) == len(FAMILIES) and len(kinds) == len(KINDS):
@@ -125,9 +135,12 @@ def _checked(arguments: argparse.Namespace, indices: Iterable[int]) -> Iterator[
     for index in indices:
         if arguments.outputs:
             yield check_outputs(draw_outputs(arguments.seed, index), arguments.time_limit)
+        elif arguments.others:
+            yield check_others(draw_others(arguments.seed, index), arguments.time_limit)
         else:
             called = relaxed_call if arguments.relaxed else call
             drawn = draw_counts if arguments.counts else draw
+            drawn = draw_stepwise if arguments.stepwise else drawn
             yield check(drawn(arguments.seed, index), arguments.time_limit, called)
 
 
@@ -149,6 +162,13 @@ def _warm_up_outputs() -> None:
     threadpool_limits(1)
     for index in range(30):
         _quietly(call_outputs, draw_outputs(0, index))
+
+
+def _warm_up_others() -> None:
+    """The same for the other networks."""
+    threadpool_limits(1)
+    for index in range(30):
+        _quietly(call_others, draw_others(0, index))
 
 
 def _quietly(call: Call, instance: Instance) -> None:

@@ -30,12 +30,9 @@ def shown() -> dict[str, Model]:
     lines = {}
     for kind in known_models().values():
         plain = kind()
-        lines[f"{kind.__name__}()"] = plain
+        lines[plain.label] = plain
         for model in SETTINGS.get(kind.__name__, []):
-            default = plain.get_params()
-            changed = {k: v for k, v in model.get_params().items() if v != default[k]}
-            settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-            lines[f"{kind.__name__}({settings})"] = model
+            lines[model.label] = model
     return lines
 
 

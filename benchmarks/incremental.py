@@ -59,9 +59,9 @@ def problems(uci: Path | None) -> Iterator[tuple[str, FloatArray, FloatArray, fl
     else:
         from uci import load
 
-        X, y, test = load(uci, "pol")
+        X, y, test = load(uci / "pol")
         train = ~test[:, 0]
-        yield "pol", *standardised(X[train][:, X[train].std(axis=0) > 0.0], y[train]), 0.01
+        yield "pol", *standardised(X[train][:, X[train].std(axis=0) > 0.0], y[train]), 0.1
 
 
 def trained(
@@ -218,13 +218,17 @@ def figure(results: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
-def main(uci: Path | None, seconds: float, output: Path, drawn: Path | None) -> None:
+def main(
+    uci: Path | None, only: list[str], seconds: float, output: Path, drawn: Path | None
+) -> None:
     warm_up()
     warm_up_global()
     header = ["method", "objective", "to the best bound", "own proof", "method's gap",
               "neurons", "seconds", "within 1 %"]  # fmt: skip
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = json.loads(output.read_text(encoding="utf-8")) if only else {}
     for name, X, y, share in problems(uci):
+        if only and name not in only:
+            continue
         beta = share * cvxnn.largest_beta(X, y, time_limit=10.0)
         curves, bound = compare(X, y, beta, seconds)
         best = min(point[2] for curve in curves.values() for point in curve)
@@ -246,8 +250,11 @@ def main(uci: Path | None, seconds: float, output: Path, drawn: Path | None) -> 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uci", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="the others stay as in --output"
+    )
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--output", type=Path, default=Path("incremental.json"))
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
-    main(arguments.uci, arguments.seconds, arguments.output, arguments.figure)
+    main(arguments.uci, arguments.only, arguments.seconds, arguments.output, arguments.figure)

@@ -22,6 +22,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from tampering_others import (
+    deep_objective,
+    model_of,
+    of_others,
+    other_arrays,
+    other_settings,
+    stated_others,
+)
 
 import cvxnn
 from cvxnn import BoundCertificate, HuberLoss, InputError, ModelFileError
@@ -124,6 +132,7 @@ def case_of(name: str) -> Case:
         "gates": (plane, y, None, {"model": cvxnn.Gated(n_gates=20)}),
         "images": (images, y[:8], None, {"model": cvxnn.Conv(2)}),
         **_of_outputs(line, plane, images, weights, rng),
+        **of_others(plane, y, weights),
     }[name]
     return _case(name, X, targets, rows, **options)
 
@@ -154,6 +163,8 @@ NAMES = (
     "features", "monotone", "constraints", "gates", "images", "multipliers", "leaves",
     "outputs, rank two", "outputs, classes", "outputs, cones",
     "outputs, leaky", "outputs, softmax", "outputs, images",
+    "polynomial", "polynomial, labels", "polynomial, filters", "quantized", "quantized, labels",
+    "sub-networks", "ramps", "three gated layers", "frank_wolfe", "incremental",
 )  # fmt: skip
 
 
@@ -270,6 +281,7 @@ def _setting(case: Case, rng: np.random.Generator) -> Change:
             {"l1_ratio": 0.0}, {"l1_ratio": 0.45}, {"l1_ratio": 1.0}, {"l1_ratio": 2.0},
         ]  # fmt: skip
         choices += [{"settings": {**certificate.settings, **other}} for other in others]
+    choices += other_settings(certificate)
     # Not what is there already.
     choices = [
         choice
@@ -309,6 +321,7 @@ def other_networks(case: Case) -> list[Any]:
     intercept = np.array(settings["intercept"])
     intercept.flat[0] += 1.0
     others: list[dict[str, Any]] = [{"intercept": intercept[()]}]
+    others += other_arrays(case.network)
     if "slope" in settings:
         others.append({"slope": settings["slope"] + 0.5})
     if "pooling" in settings:
@@ -316,6 +329,8 @@ def other_networks(case: Case) -> list[Any]:
         others.append({"biases": np.full(len(arrays["filters"]), 0.1)})
     if "gates" in arrays:
         others += [{"gates": -arrays["gates"]}, {"gates": arrays["gates"] + 0.5}]
+    if "stride" in settings and "pooling" not in settings and case.network.is_convolutional:
+        others += [{"stride": 2}, {"padding": 1}]
     # Networks of several outputs have no skip connection.
     if "skip_is_free" in settings and case.network.n_outputs is None:
         others += [{"l1_ratio": 0.25}, {"hidden_weights": -arrays["hidden_weights"]}]
@@ -385,14 +400,28 @@ def verdict_when_sealed(case: Case, change: Change) -> str:
 
 def _objectives(case: Case, change: Change) -> list[float]:
     """Objectives of networks on the problem that a certificate states."""
-    stated = _stated(change.certificate)
+    certificate = change.certificate
+    stated = _stated(certificate)
+    if stated is not None and certificate.settings.get("depth") == 3 and "gates" in _own(case):
+        return deep_objective(
+            certificate.arrays["gates"], change.X, change.y, case.weights, certificate.beta,
+            stated[1], bool(certificate.intercept),
+        )  # fmt: skip
     return [] if stated is None else _trained(case, change, *stated, change.certificate.intercept)
+
+
+def _own(case: Case) -> dict[str, Any]:
+    arrays: dict[str, Any] = case.network.__getstate__()["arrays"]
+    return arrays
 
 
 def _objectives_like(case: Case, change: Change) -> list[float]:
     """The same for networks of the kind that the changed one is of; its own is one of them."""
     state, (stated, loss) = change.network.__getstate__(), _stated(change.certificate)
     arrays, settings = state["arrays"], state["settings"]
+    if "second_gates" in arrays:
+        # Pairs of gates are those of its own neurons, and of the certificate.
+        return [_objective(case, change)]
     kinds: dict[str, Callable[[], Any]] = {
         "TwoLayerNetwork": lambda: cvxnn.ReLU(
             settings["slope"],
@@ -408,7 +437,7 @@ def _objectives_like(case: Case, change: Change) -> list[float]:
         ),
     }  # fmt: skip
     try:
-        model = kinds[type(change.network).__name__]()
+        model = model_of(change.network) or kinds[type(change.network).__name__]()
     except InputError:
         # No model trains these.
         return [_objective(case, change)]
@@ -449,7 +478,7 @@ def _stated(certificate: BoundCertificate) -> tuple[Any, Any] | None:
     try:
         if certificate.model == "gated":
             settings = {"gates": certificate.arrays["gates"]}
-        model = kinds[certificate.model](**settings)
+        model = stated_others(certificate) or kinds[certificate.model](**settings)
         name, numbers = certificate.loss["name"], certificate.loss.get("delta")
         loss = HuberLoss(numbers) if name == "huber" else name
         return model, loss

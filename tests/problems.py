@@ -15,6 +15,7 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
+import pytest
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
 
@@ -152,6 +153,22 @@ SMALL_PROBLEMS = tuple(
     p for p in PROBLEMS if p.n_patterns is not None and p.n_patterns * len(p.X) <= 10_000
 )
 """Those whose full program takes the reference solver a second at most."""
+
+
+# Of these, the ones with many cells, and those that are like others: among the long tests of what
+# takes its time on them.
+LARGE = ("d1_n100", "d1_n50", "d2_n50", "grid_with_duplicates_n25", "badly_scaled_columns")
+
+
+def each_with_long(problems):
+    """Parametrised by problems, the large ones for long tests only."""
+    return pytest.mark.parametrize(
+        "problem",
+        [
+            pytest.param(p, id=p.name, marks=pytest.mark.long if p.name in LARGE else ())
+            for p in problems
+        ],
+    )
 
 
 def problem_ids(problem):

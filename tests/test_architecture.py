@@ -14,7 +14,7 @@ FLOORS = """
     errors array_types settings blas clocks interrupts files archives kernels backends validation
     verification compensated
     layers losses evaluation patterns methods networks results progress problems
-    oracle program certificates relaxation baselines solvers models exchange training
+    oracle program certificates relaxation baselines solvers models exchange distributed training
     landscape estimators datasets plotting study cli
 """
 ROOMS = FLOORS.split()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sentences import refused
+from variants import with_long
 
 from cvxnn import Conv, Global, InputError, ReLU, Status, Verdict, certify, solve
 
@@ -36,8 +37,8 @@ def test_weights_that_float64_cannot_tell_apart_are_refused_in_a_sentence():
     assert solution.objective == pytest.approx(sum(alone), rel=1e-6)
 
 
-@pytest.mark.parametrize("method", ["global", "exact"])
-@pytest.mark.parametrize("beta", [3e-19, 1e-30])
+@with_long("method", ["global", "exact"])
+@with_long("beta", [3e-19, 1e-30])
 def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     # Without a bias five points are fitted by (x)_+ and (-x)_+ up to 16/13 at best: least
     # squares on each half line, in fractions: 1/2 (3 - 25/13) ... = 16/13.
@@ -52,7 +53,7 @@ def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     assert (solution.status is Status.OPTIMAL) == (solution.gap <= solution.tol)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@with_long("seed", range(6), always=2)
 @pytest.mark.parametrize("method", ["global", "exact"])
 def test_integers_with_a_beta_next_to_rounding(seed, method):
     rng = np.random.default_rng(seed)

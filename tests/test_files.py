@@ -1,13 +1,15 @@
-"""atomic_write: the file is there complete, or as it was."""
+"""atomic_write: the file is there complete, or as it was. locked: one process at a time."""
 
 import errno
 import os
 import stat
+import time
 
 import pytest
+from processes import start
 
 from cvxnn import files
-from cvxnn.files import atomic_write
+from cvxnn.files import atomic_write, locked
 
 
 def test_file_has_the_bytes_at_the_end_and_nothing_else_is_left(tmp_path):
@@ -210,3 +212,36 @@ def test_what_cannot_be_removed_stops_nobody(tmp_path, monkeypatch):
     write(tmp_path / "out.bin")
     monkeypatch.undo()
     assert old.exists() and (tmp_path / "out.bin").read_bytes() == b"new"
+
+
+HOLDER = """
+import sys
+from cvxnn.files import locked
+
+with locked(sys.argv[1], 60.0):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_is_waited_for_as_long_as_the_patience_lasts(tmp_path):
+    pytest.importorskip("fcntl", reason="these locks are Unix")
+    path = tmp_path / "work.lock"
+    with start("-c", HOLDER, path, stdin=-1) as holder:
+        assert holder.stdout.readline() == "mine\n"
+        begun = time.monotonic()
+        with locked(path, 0.1):
+            assert time.monotonic() - begun >= 0.1
+        # A process that is killed has no lock any more.
+        holder.kill()
+        with locked(path, 60.0):
+            assert time.monotonic() - begun < 60.0
+
+
+def test_where_there_is_no_lock_the_work_is_done_without(tmp_path, monkeypatch):
+    with locked(tmp_path / "missing" / "work.lock", 60.0):
+        pass
+    monkeypatch.setattr(files, "fcntl", None)
+    with locked(tmp_path / "work.lock", 60.0):
+        pass
+    assert not any(tmp_path.iterdir())

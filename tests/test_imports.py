@@ -5,9 +5,10 @@ from processes import python
 
 HEAVY = (
     "numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas", "skops",
-    "skrub", "array_api_compat", "array_api_strict",
+    "skrub", "dask", "distributed", "array_api_compat", "array_api_strict",
 )  # fmt: skip
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
+SOLVE = "import numpy as np, cvxnn; cvxnn.solve(np.eye(3), np.ones(3), 0.1)"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
 TRAIN = """
 import numpy as np, cvxnn
@@ -35,6 +36,7 @@ PROGRAMS = {
     ),
     "a figure": (PLOT, ("matplotlib.pyplot", "torch")),
     "training": (TRAIN, ("torch", "array_api_compat", "dask", "cupy")),
+    "a training in memory": (SOLVE, ("dask", "distributed", "torch", "pandas")),
     "networks of other libraries": (READ, ("torch", "sklearn")),
 }
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
-from processes import python
+from processes import python, start
 
 from cvxnn import kernels
 from cvxnn.clocks import clock
@@ -54,6 +54,27 @@ def test_a_damaged_cache_is_written_anew(folder, log, ending, content):
     mended = kernel(total)
     assert mended(np.arange(4.0)) == 6.0 and sum(mended.stats.cache_hits.values()) == 1
     assert not log.messages
+
+
+TWICE = """
+import numpy as np
+from cvxnn.kernels import kernel
+
+@kernel
+def double(values):
+    return 2.0 * values
+
+double(np.ones(3))
+print(sum(double.stats.cache_hits.values()))
+"""
+
+
+def test_of_two_processes_one_compiles(tmp_path):
+    pytest.importorskip("fcntl", reason="where there are no locks, both do")
+    program = tmp_path / "twice.py"
+    program.write_text(TWICE)
+    both = [start(program, env={"NUMBA_CACHE_DIR": str(tmp_path)}) for _ in range(2)]
+    assert sorted(process.communicate()[0] for process in both) == ["0\n", "1\n"]
 
 
 def test_a_full_disk_is_reported_once(folder, log, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn.evaluation import Prediction, evaluate
@@ -209,7 +210,7 @@ def test_a_free_line_along_which_zeros_fall_for_ever():
 
 
 @each_loss
-@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+@with_long("size", [1e-3, 1e6, 1.0], always=2)
 @pytest.mark.parametrize("intercept", [False, True])
 def test_counts_of_any_size_are_certified(loss, size, intercept):
     rng = np.random.default_rng(2)

@@ -8,13 +8,20 @@ import re
 import secrets
 import stat
 import struct
+import time
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover
+    # There are no such locks on Windows.
+    fcntl = None  # type: ignore[assignment]
 
 # What zipfile, numpy, json and a wrong type in a header raise on bytes that are not what they
 # should be. KeyError is a LookupError; NotImplementedError and RecursionError are RuntimeErrors;
@@ -36,6 +43,9 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+# Seconds between two looks at a lock that another process has.
+_LOOK = 0.02
 
 # Names of temporary files, and the seconds after which nobody is writing to one any more.
 _TEMPORARY = re.compile(r"\.cvxnn-[0-9a-f]{16}\.tmp")
@@ -133,3 +143,39 @@ def _sentence(error: OSError, target: Path) -> str:
     if not target.parent.is_dir():
         return "Cannot write the file, its folder does not exist"
     return f"Cannot write the file ({error.strerror})"
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str], patience: float) -> Iterator[None]:
+    """Keep other processes out that lock the same file, for as long as the block takes.
+
+    It is for work that is not to be done twice, not for what must not be: where a lock cannot be
+    had (no such locks on the system, a folder that cannot be written, another process that keeps
+    it for more than `patience` seconds), the block runs without. A process that ends, in whatever
+    way, leaves no lock behind. The file stays.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "work.lock")
+    ...     with locked(path, patience=1.0):
+    ...         path.exists()
+    True
+    """
+    with ExitStack() as stack:
+        if fcntl is not None:
+            with suppress(OSError):
+                # Closing the file unlocks it.
+                file = stack.enter_context(open(path, "ab"))
+                _wait_for(file, time.monotonic() + patience)
+        yield
+
+
+def _wait_for(file: BinaryIO, end: float) -> None:
+    """Lock a file, unless others have it until then."""
+    while time.monotonic() < end:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK)

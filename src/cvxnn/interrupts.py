@@ -82,11 +82,23 @@ class OutOfTimeError(Exception):
 
 
 class Deadline:
-    """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None."""
+    """A point in time, `seconds` of :func:`cvxnn.clocks.clock` from now; never if None.
+
+    In another process it is as far away when it arrives as it was when it was sent.
+    """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._begun = clock()
         self._end = float("inf") if seconds is None else self._begun + seconds
+
+    def __reduce__(self) -> tuple[type[Deadline], tuple[float | None]]:
+        # Clocks of other processes, and of other machines, have other zeros.
+        return Deadline, (self.remaining if self.limited else None,)
+
+    @property
+    def length(self) -> float | None:
+        """Seconds from when it was set, None where it never comes."""
+        return self._end - self._begun if self.limited else None
 
     @property
     def elapsed(self) -> float:

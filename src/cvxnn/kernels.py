@@ -2,7 +2,8 @@
 
 Kernels are compiled by numba at their first call, and kept in its cache. That takes
 seconds, once after an installation, in which no time limit passes: see
-:func:`cvxnn.clocks.clock`. Where the cache cannot be written, or is damaged, kernels are
+:func:`cvxnn.clocks.clock`. Of several processes that need a kernel at the same time one compiles
+it, and the others wait for that. Where the cache cannot be written, or is damaged, kernels are
 compiled anew, and that is all.
 """
 
@@ -11,22 +12,29 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
+from numba.core.sigutils import normalize_signature
 
 from cvxnn.clocks import stopped_clock
-from cvxnn.files import DAMAGE
+from cvxnn.files import DAMAGE, locked
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Nobody calls kernels from C: a second entry to each would take a tenth of the compilation.
 _OPTIONS = {"nopython": True, "nogil": True, "no_cfunc_wrapper": True}
 _UNREADABLE = (*DAMAGE, pickle.UnpicklingError)
+
+# Seconds that a process waits for another one to compile a kernel, which is stopped perhaps.
+_PATIENCE = 120.0
 
 
 @overload
@@ -65,6 +73,15 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 class _Cache(FunctionCache):  # type: ignore[misc]
     """The cache of a kernel. It does not fail: what cannot be read is compiled anew."""
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Of several processes one at a time looks for a kernel, compiles and saves it.
+
+        It is also what keeps the index whole: numba reads it, and writes it with one more
+        signature.
+        """
+        index = Path(self._cache_file._index_path)
+        return locked(index.with_suffix(".lock"), _PATIENCE)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             found = super().load_overload(sig, target_context)
@@ -92,6 +109,9 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 class _Kernel(CPUDispatcher):  # type: ignore[misc]
     """A function of numba whose compilation stops the clock."""
 
+    # Whether this process is compiling it for one signature: then it has the lock already.
+    _has_lock = False
+
     def enable_caching(self) -> None:
         try:
             self._cache = _Cache(self.py_func)
@@ -100,8 +120,28 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
             _complain("")
 
     def compile(self, sig: Any) -> Any:
-        with stopped_clock():
+        # A constant that one kernel passes to another has a type of its own, for which the other
+        # would be compiled once more.
+        arguments, result = normalize_signature(sig)
+        if result is None:
+            sig = tuple(numba.types.unliteral(each) for each in arguments)
+        # The lock of this process before those of the cache: kernels are compiled within the
+        # compilation of those that call them, and threads would wait for each other.
+        with stopped_clock(), global_compiler_lock, self._alone():
             return super().compile(sig)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        is_cached = isinstance(self._cache, _Cache)
+        return self._with_lock() if is_cached and not self._has_lock else nullcontext()
+
+    @contextmanager
+    def _with_lock(self) -> Iterator[None]:
+        self._has_lock = True
+        try:
+            with self._cache.locked():
+                yield
+        finally:
+            self._has_lock = False
 
 
 @cache

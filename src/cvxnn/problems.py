@@ -248,7 +248,7 @@ class Problem(Generic[R]):
     def in_units(self, *, intercept: bool = False) -> tuple[Problem[R], Units]:
         """The problem in the units of the solvers, data of size one, and the way back.
 
-        Beside an intercept targets that are far from 0 are distances from the middle one.
+        Beside an intercept targets that are far from 0 are distances from their middle.
 
         Raises
         ------
@@ -275,17 +275,10 @@ class Problem(Generic[R]):
 
     @property
     def _middle(self) -> float | FloatArray:
-        """The middle target of each output, where distances from it are not rounded, else 0.
-
-        They are not where a target is between half and twice as large (Sterbenz 1974). With
-        others there is nothing to gain: they are not far from 0, as their distances are.
-        """
+        """What targets are taken from beside an intercept, for each output."""
         if self.loss.has_labels or self.loss.has_log_link:
             return 0.0
-        middle = np.sort(self.Y, axis=0)[len(self.Y) // 2]
-        shares = self.Y / np.where(middle != 0.0, middle, 1.0)
-        is_exact = ((shares >= 0.51) & (shares <= 1.99)).all(axis=0)
-        return as_intercept(np.where(is_exact, middle, 0.0))
+        return middle_of(self.Y.min(axis=0), self.Y.max(axis=0))
 
     def beside(self, offset: float) -> Problem[R]:
         """The problem of predictions to which a number is added."""
@@ -360,6 +353,24 @@ class Units:
         """Neurons of the original problem as neurons of the scaled one."""
         less = replace(neurons, intercept=neurons.intercept - self.offset)
         return less.rescaled(1.0 / self.rows, 1.0 / self.targets)
+
+
+def middle_of(smallest: FloatArray, largest: FloatArray) -> float | FloatArray:
+    """The middle of targets, shape (c,), where distances from it are not rounded, else 0.
+
+    They are not where a target is between half and twice as large (Sterbenz 1974). With
+    others there is nothing to gain: they are not far from 0, as their distances are.
+
+    Examples
+    --------
+    >>> middle_of(np.array([6.0]), np.array([10.0])), middle_of(np.array([-6.0]), np.array([8.0]))
+    (8.0, 0.0)
+    """
+    middle = 0.5 * smallest + 0.5 * largest
+    unit = np.where(middle != 0.0, middle, 1.0)
+    shares = np.stack([smallest / unit, largest / unit])
+    is_exact = ((shares >= 0.51) & (shares <= 1.99)).all(axis=0)
+    return as_intercept(np.where(is_exact, middle, 0.0))
 
 
 def as_intercept(values: FloatArray) -> float | FloatArray:

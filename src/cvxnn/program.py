@@ -305,7 +305,7 @@ class ConvexProgram:
 def only_for_relu(name: str, model: object) -> InputError:
     """What says that something is there for plain ReLU only, and what is for the others."""
     return InputError(
-        f"{name} is for ReLU(slope=0.0, skip=None), not for {model!r}: "
+        f"{name} is for ReLU(), not for {getattr(model, 'label', repr(model))}: "
         "solve and regularization_path train it."
     )
 

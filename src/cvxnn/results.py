@@ -13,6 +13,7 @@ from cvxnn.errors import InputError
 from cvxnn.networks import TwoLayerNetwork, check_plain
 from cvxnn.networks.base import Network
 from cvxnn.verification.certificate import BoundCertificate
+from cvxnn.verification.spread import SpreadCertificate
 
 N = TypeVar("N", bound=Network, covariant=True)
 
@@ -221,8 +222,9 @@ class Solution(Generic[N]):
         An objective below it counts as 0: with losses of counts and amounts, whose best
         predictions are logarithms and no floats, the rounding unit times the loss of the
         predictions 0; else 0.
-    certificate : BoundCertificate, optional
-        What it takes to recompute `dual_bound` from the data alone.
+    certificate : BoundCertificate or SpreadCertificate, optional
+        What it takes to recompute `dual_bound` from the data alone; a spread one, of rows in dask,
+        stays on the cluster, and there is none for so many rows that it would fill that.
     advice : str
         What would narrow the gap, in sentences; "" where the status says it all.
     """
@@ -240,7 +242,9 @@ class Solution(Generic[N]):
     history: tuple[Progress, ...] = field(default=(), repr=False)
     objective_error: float = field(default=0.0, repr=False)
     objective_floor: float = field(default=0.0, repr=False)
-    certificate: BoundCertificate | None = field(default=None, repr=False, compare=False)
+    certificate: BoundCertificate | SpreadCertificate | None = field(
+        default=None, repr=False, compare=False
+    )
     advice: str = field(default="", repr=False, compare=False)
 
     @property

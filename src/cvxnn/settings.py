@@ -37,7 +37,7 @@ class Settings:
         for name in settings:
             if name not in known:
                 names = ", ".join(known) or "none"
-                raise InputError(f"{self!r} has no setting {name!r}; it has {names}.")
+                raise InputError(f"{type(self).__name__} has no setting {name!r}; it has {names}.")
         return replace(self, **settings)  # type: ignore[type-var]
 
     def __sklearn_clone__(self) -> Self:

@@ -366,8 +366,20 @@ def as_real_array(value: object, name: str) -> FloatArray:
         ) from error
 
 
+def is_dask(value: object) -> bool:
+    """Whether it is an array, a frame or a series of dask, which is not imported for that.
+
+    Examples
+    --------
+    >>> is_dask(np.zeros(2))
+    False
+    """
+    package = type(value).__module__.split(".")[0]
+    return package in ("dask", "dask_expr") and hasattr(value, "__dask_graph__")
+
+
 def check_dense(value: object, name: str) -> None:
-    """Raise `InputError` if an array is sparse, or an entry is masked.
+    """Raise `InputError` if an array is sparse, of dask, or an entry is masked.
 
     Examples
     --------
@@ -375,6 +387,11 @@ def check_dense(value: object, name: str) -> None:
     Traceback (most recent call last):
     cvxnn.errors.InputError: y must have no masked entries; fill or drop them.
     """
+    if is_dask(value):
+        raise InputError(
+            f"{name} is a collection of dask, which only solve, ConvexReLURegressor and "
+            f"ConvexReLUClassifier take: use {name}.compute() where it fits into memory."
+        )
     if hasattr(value, "toarray"):
         raise InputError(
             f"{name} must be a dense array, got a sparse {type(value).__name__}; "

@@ -10,6 +10,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from variants import with_long
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
@@ -104,7 +105,7 @@ def test_counts_and_their_scores(run, tmp_path):
     table.write_text("\n".join(["x,visits", *lines]))
     out = tmp_path / "counts.skops"
     options = ("--target", "visits", "--loss", "poisson", "--holdout", 0.25, "--out", out)
-    found = json.loads(run("fit", table, *options, "--json").stdout)
+    found = json.loads(run("fit", table, *options, "--beta", 1.0, "--json").stdout)
     assert (found["task"], found["loss"]) == ("regression", "poisson")
     assert found["holdout"]["d2"] > 0.5 and "r2" not in found["holdout"]
     assert "cv D2" in run("fit", table, *options).stdout
@@ -119,6 +120,7 @@ def test_counts_and_their_scores(run, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_a_quantile(run, refused, data, tmp_path):
     out, drop = tmp_path / "model.skops", ("--drop", "born", "--drop", "rich", "--drop", "job")
     options = ("--target", "income", *drop, "--beta", 0.5, "--loss", "quantile")
@@ -237,7 +239,7 @@ def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_pa
         load_table_model(other)
 
 
-@pytest.mark.parametrize("target", ["rich", "income"])
+@with_long("target", ["rich", "income"])
 def test_a_model_is_certified_on_its_table(run, refused, data, tmp_path, target):
     lines, out = people().splitlines(), tmp_path / "m.skops"
     table = tmp_path / "few.csv"

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn.networks import TwoLayerNetwork
@@ -238,7 +239,7 @@ def test_fit_of_several_targets(run, refused, numbers, tmp_path):
     assert "no probabilities" in refused("predict", out, numbers, "--proba")
 
 
-@pytest.mark.parametrize("has_classes", [True, False])
+@with_long("has_classes", [True, False])
 def test_rows_that_were_held_out_are_left_out_of_certificates(
     run, numbers, kinds, tmp_path, has_classes
 ):

@@ -212,6 +212,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_a_signal_saves_and_shows_the_best_network_of_a_job_in_the_background(start, tmp_path):
     out = tmp_path / "model.npz"
     options = ("--target", "label", "--beta", 1e-4, "--out", out, "--json")

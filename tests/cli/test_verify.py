@@ -112,3 +112,82 @@ def test_the_bound_of_a_relaxation_is_confirmed(run, tmp_path):
     record = json.loads(run("verify", model, path, "--json").stdout)
     assert record["accepted"] and "multipliers" in record["how"]
     assert run(*fit[:-3], -1, "--out", model).exit_code == 2
+
+
+ROWS = np.random.default_rng(0).standard_normal((12, 2))
+SIGNALS = np.random.default_rng(1).standard_normal((10, 5))
+# What a network reads, and its model: rows and signals are in a table.
+KINDS = {
+    "relu": (ROWS, cvxnn.ReLU(skip="penalised")),
+    "gated": (ROWS, cvxnn.Gated(n_gates=6)),
+    "three layers": (ROWS, cvxnn.Gated(n_gates=5, depth=3, n_second_gates=3)),
+    "polynomial": (ROWS, cvxnn.Polynomial()),
+    "quantized": (ROWS, cvxnn.Quantized()),
+    "parallel": (ROWS[:5], cvxnn.Parallel()),
+    "ramps": (ROWS[:, :1], cvxnn.Parallel(bias="free")),
+    "circular": (ROWS, cvxnn.CircularConv()),
+    "signals": (SIGNALS, cvxnn.Conv(2)),
+    "squares of signals": (SIGNALS, cvxnn.Polynomial(filter_size=3)),
+}
+ARRAYS = {
+    "images": (SIGNALS.reshape(5, 5, 2)[:, :4], cvxnn.Conv((2, 1))),
+    "patches": (cvxnn.image_patches(SIGNALS, 2), cvxnn.LinearConv()),
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A trained network with its certificate, X, and y, of a kind."""
+
+    def train(X, model, **options):
+        y = np.maximum(X, 0.0).reshape(len(X), -1).sum(axis=1) - 1.0
+        solution = cvxnn.solve(X, y, 0.5, model=model, tol=1e-4, **options)
+        path = tmp_path / "network.npz"
+        solution.network.save(path, certificate=solution.certificate)
+        return path, solution, y
+
+    return train
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_networks_of_every_kind_are_confirmed_on_a_table(run, saved, tmp_path, name):
+    X, model = KINDS[name]
+    path, solution, y = saved(X, model)
+    table = tmp_path / "table.csv"
+    names = ",".join([*(f"x{k}" for k in range(X.shape[1])), "y"])
+    np.savetxt(table, np.column_stack([X, y]), "%.17g", ",", header=names, comments="")
+    record = json.loads(run("verify", path, table, "--target", "y", "--json").stdout)
+    assert record["accepted"] and record["is_recomputed"], record["message"]
+    assert solution.dual_bound * (1.0 - 1e-3) <= record["bound"] <= solution.objective
+    assert record["objective"] == pytest.approx(solution.objective, rel=1e-9)
+    # Of other data it is refused.
+    np.savetxt(table, np.column_stack([X, y[::-1]]), "%.17g", ",", header=names, comments="")
+    assert run("verify", path, table, "--target", "y").exit_code == 1
+
+
+@pytest.mark.parametrize("name", [*ARRAYS, "polynomial"])
+def test_arrays_are_data_too(run, saved, tmp_path, name):
+    X, model = (ARRAYS | KINDS)[name]
+    weights = np.linspace(0.5, 2.0, len(X))
+    path, solution, y = saved(X, model, sample_weight=weights)
+    data = tmp_path / "data.npz"
+    np.savez_compressed(data, X=X, y=y, sample_weight=weights)
+    record = json.loads(run("verify", path, data, "--json").stdout)
+    assert record["accepted"] and record["is_recomputed"], record["message"]
+    assert record["objective"] == pytest.approx(solution.objective, rel=1e-9)
+    np.savez(data, X=X, y=y)
+    assert run("verify", path, data).exit_code == 1
+
+
+def test_mistakes_with_arrays(refused, run, saved, tmp_path):
+    path, _, y = saved(ROWS, cvxnn.Quantized())
+    data = tmp_path / "data.npz"
+    np.savez(data, X=ROWS)
+    assert "has no array of the name y" in refused("verify", path, data)
+    assert "leave --target out" in refused("verify", path, data, "--target", "y")
+    np.savez(data, X=np.array([object()]), y=y)
+    assert "is damaged, or no .npz" in refused("verify", path, data)
+    assert run("verify", path, tmp_path / "none.npz").exit_code == 2
+    table = tmp_path / "table.csv"
+    np.savetxt(table, np.column_stack([ROWS, y]), delimiter=",", header="a,b,y", comments="")
+    assert "names no columns" in run("verify", path, table, "--target", "a").stderr

@@ -157,13 +157,13 @@ CASES = {
         Case("steep", ReLU(1.7), (7, 3), (30, 3)),
         Case(
             "penalised skip", ReLU(0.2, "penalised"), (6, 2), (20, 3),
-            (*LOSSES, "absolute", *COUNTS),
+            ("squared", *LOSSES[2:], "absolute", *COUNTS, "huber"),
         ),
         Case("modulus and skip", ReLU(-1.0, "penalised"), (6, 2), (20, 3)),
         # A line separates the labels of fewer rows.
         Case(
             "free skip", ReLU(0.2, "free"), (9, 2), (20, 3),
-            (*LOSSES[2:], *LOSSES[:2], "absolute", *COUNTS),
+            (*LOSSES[2:], "absolute", *COUNTS, *LOSSES[:2]),
         ),
         Case("modulus and free skip", ReLU(-1.0, "free"), (9, 2), (20, 3), LOSSES[:2]),
         Case("features", ReLU(features=1), (7, 3), (30, 3)),
@@ -240,23 +240,47 @@ def each(cases, long=()):
     )
 
 
+# Beside a penalised line a training is some ten of the others.
+SLOWEST = ("penalised skip",)
+
 # Of all, the ones whose searches are like one of the few.
 LIKE_OTHERS = [case.name for case in ALL if case.name not in [few.name for few in FEW]]
 
 each_case = each(ALL)
-each_case_with_long = each(ALL, LIKE_OTHERS)
-each_of_few = each(FEW)
+each_case_with_long = each(ALL, (*LIKE_OTHERS, *SLOWEST))
+each_of_few = each(FEW, SLOWEST)
 each_of_few_with_long = each(FEW, SLOW)
 
 
-def pairs(losses_of, chosen=ALL, *, few_only=False):
-    """Cases and losses; perhaps with those whose search is like that of another among the long.
+# Losses that searches treat alike; those of one kind have the same formulas but for numbers.
+ALIKE = (LOSSES[:2], LOSSES[2:], COUNTS, ("absolute", "quantile"), ("hinge",))
 
-    These are cases that are like others, and of the others but the first two losses.
+
+def first_of_their_kind(losses):
+    """The first loss of each kind."""
+    chosen = [[loss for loss in losses if loss in alike][:1] for alike in ALIKE]
+    return [loss for (*first,) in chosen for loss in first]
+
+
+def pairs(losses_of, chosen=ALL, *, few_only=False, firsts_only=False):
+    """Cases and losses; those whose search is like that of another are long tests.
+
+    These are cases that are like others, but for their first loss, and of the others the losses
+    that are like another one. The first case keeps all losses. `few_only` makes all losses of
+    cases that are like others long, and `firsts_only` all losses but the first.
     """
 
-    def is_like_another(case, place):
-        return few_only and (case.name in LIKE_OTHERS or (place > 1 and case.name != FEW[0].name))
+    def is_like_another(case, loss):
+        losses = list(losses_of(case))
+        if loss == losses[0]:
+            return few_only and case.name in LIKE_OTHERS
+        if case.name == FEW[0].name:
+            return firsts_only and loss not in first_of_their_kind(losses)
+        return (
+            firsts_only
+            or case.name in (*LIKE_OTHERS, *SLOW)
+            or loss not in first_of_their_kind(losses)
+        )
 
     return pytest.mark.parametrize(
         ("case", "loss"),
@@ -265,18 +289,20 @@ def pairs(losses_of, chosen=ALL, *, few_only=False):
                 case,
                 loss,
                 id=f"{case.name}-{loss}",
-                marks=pytest.mark.long if is_like_another(case, place) else (),
+                marks=pytest.mark.long if is_like_another(case, loss) else (),
             )
             for case in chosen
-            for place, loss in enumerate(losses_of(case))
+            for loss in losses_of(case)
         ],
     )
 
 
 each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
-each_sampled = each(case for case in CASES.values() if "sampled" in case.methods)
+each_sampled = each(
+    (case for case in CASES.values() if "sampled" in case.methods), (*LIKE_OTHERS, *SLOW)
+)
 each_loss = pairs(lambda case: case.losses)
-each_loss_with_long = pairs(lambda case: case.losses, few_only=True)
+each_first_loss = pairs(lambda case: case.losses, few_only=True, firsts_only=True)
 
 
 # A run that is cut short looks for its bound for two seconds, unless it is told otherwise.

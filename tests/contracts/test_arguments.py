@@ -177,7 +177,7 @@ def test_pairs_of_model_and_method_that_do_not_exist_are_refused(case, method):
     with pytest.raises(InputError) as error:
         case.solve(method=method)
     names = " or ".join(f"method={name!r}" for name in accepted)
-    expected = f"{case.model!r} is trained by {names}, not by method={method!r}."
+    expected = f"{case.model.label} is trained by {names}, not by method={method!r}."
     assert str(error.value) == expected
 
 
@@ -320,7 +320,7 @@ def test_the_capabilities_are_those_of_the_functions(case):
         if model.capabilities.landscape:
             call()
         else:
-            assert_refused(call, re.escape(f"is for ReLU(slope=0.0, skip=None), not for {model!r}"))
+            assert_refused(call, re.escape(f"is for ReLU(), not for {model.label}"))
     call = partial(cvxnn.certify, network, X, y, case.beta)
     if model.capabilities.certify:
         assert call().verdict is cvxnn.Verdict.OPTIMAL

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from contracts import cases
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -81,7 +82,7 @@ def test_powers_of_two_scale_the_objective_without_rounding(case, loss):
 
 
 @cases.each_case_with_long
-@pytest.mark.parametrize("size", [1e-90, 1e90])
+@with_long("size", [1e-90, 1e90])
 def test_units_of_the_data_do_not_matter(case, size):
     X, y = case.data()
     if getattr(case.model, "bias", False):
@@ -132,8 +133,15 @@ def test_strings_are_models_with_their_defaults(name):
         assert cvxnn.solve(X, y, 0.3).network == by_name.network
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in cases.STEPWISE])
-@pytest.mark.parametrize("loss", cases.CASES["ReLU"].losses)
+OF_RELU = cases.CASES["ReLU"].losses
+KINDS = cases.first_of_their_kind(OF_RELU)
+NAMES = [name for name in METHODS if name not in cases.STEPWISE]
+TOGETHER = dict.fromkeys(
+    [*zip(NAMES * 2, KINDS, strict=False), *((name, loss) for loss in OF_RELU for name in NAMES)]
+)
+
+
+@with_long("name, loss", TOGETHER, always=len(KINDS))
 def test_strings_are_methods_and_losses_with_their_defaults(name, loss):
     by_name = cases.solved("ReLU", loss, name)
     assert by_name.method == name

@@ -11,6 +11,7 @@ from contracts import cases
 from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -159,7 +160,7 @@ def throw(progress):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("press", [kill, throw])
+@with_long("press", [kill, throw])
 @cases.each_case_with_long
 def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     seen = []
@@ -225,11 +226,11 @@ def test_a_warm_start_is_never_lost(case):
     cases.assert_consistent(solution, *case.data())
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("model", "shape", "fewer"),
     [
-        (cvxnn.ReLU(), (600, 11), "fewer or projected features"),
         (cvxnn.Conv(4), (140, 5, 5), "smaller filters"),
+        (cvxnn.ReLU(), (600, 11), "fewer or projected features"),
     ],
     ids=repr,
 )

@@ -5,6 +5,7 @@ import pytest
 from contracts import cases
 from runs import quietly
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -12,14 +13,14 @@ from cvxnn.losses import as_loss
 from cvxnn.solvers.global_search import GlobalSearch
 
 ROUGH = cvxnn.Global(polish=False)
-with_rounds = cases.each(case for case in cases.FEW if "global" in case.methods)
+WITH_ROUNDS = [case for case in cases.FEW if "global" in case.methods]
+with_rounds = cases.each(WITH_ROUNDS, (*cases.SLOWEST, "maxima", "signs"))
 
 
 @with_rounds
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_the_end_is_near_the_optimum(case, loss):
-    if loss not in case.losses:
-        pytest.skip("no such loss")
+@with_long("place", [0, 1])
+def test_the_end_is_near_the_optimum(case, place):
+    loss = case.losses[place]
     X, y = case.data(loss, case.large)
     rough = quietly(case.solve, loss, X, y, method=ROUGH)
     fine = quietly(case.solve, loss, X, y, tol=1e-6)
@@ -30,14 +31,15 @@ def test_the_end_is_near_the_optimum(case, loss):
     assert rough.objective <= 1.02 * fine.objective
 
 
-@pytest.mark.parametrize(
-    "shape", [(200, 3), pytest.param((60, 5), marks=pytest.mark.long), (60, 9)], ids=str
-)
-@pytest.mark.parametrize(
-    ("loss", "slope"),
-    [("squared", 0.0), ("huber", 0.0), ("logistic", 0.0), ("squared_hinge", 0.0),
-     ("squared", 0.1), ("logistic", 0.1)],
-)  # fmt: skip
+ASKED = [
+    ((200, 3), "squared", 0.1), ((60, 9), "huber", 0.0), ((60, 5), "logistic", 0.0),
+    ((200, 3), "squared_hinge", 0.0),
+    ((60, 9), "squared", 0.0), ((60, 9), "logistic", 0.1), ((60, 9), "squared_hinge", 0.1),
+    ((60, 5), "squared", 0.1), ((200, 3), "logistic", 0.1), ((200, 3), "huber", 0.0),
+]  # fmt: skip
+
+
+@with_long("shape, loss, slope", ASKED, always=4, ids=str)
 def test_no_newton_step_and_no_oracle_is_asked(shape, loss, slope, monkeypatch):
     def forbid(*args, **options):
         raise AssertionError("not in a rough run")

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, make_scorer, max_error, mean_absolut
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from variants import with_long
 
 from cvxnn import ConvexReLUClassifier, ConvexReLUClassifierCV, ConvexReLURegressorCV, Status
 from cvxnn.errors import InputError
@@ -50,7 +51,7 @@ def test_cross_validation_in_parallel_is_the_same():
     assert (one.scores_path_ <= 0.0).all()
 
 
-@pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
+@with_long("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
 def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
     model, solve, calls = kind(**options, multi_class="ovr"), Task.solve, []
@@ -143,6 +144,7 @@ def test_a_score_that_is_no_number_does_not_end_the_walk():
     assert means[-1] < np.nanmax(means) == means[model.betas_ == model.beta_][0]
 
 
+@pytest.mark.long
 def test_many_rows_are_held_out_once():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((10_000, 1))
@@ -151,7 +153,7 @@ def test_many_rows_are_held_out_once():
     assert model.scores_path_.shape == (2, 1)
 
 
-@pytest.mark.parametrize("routing", [False, True])
+@with_long("routing", [True, False])
 def test_groups_go_to_the_splitter(routing):
     X, y = RING[::4], SIDES[::4]
     groups = np.arange(len(X)) % 5
@@ -170,6 +172,7 @@ def test_groups_go_to_the_splitter(routing):
                 model.fit(X, y, teams=groups)
 
 
+@pytest.mark.long
 def test_a_scorer_may_ask_for_the_weights():
     X, y = RING[::4], SIDES[::4]
     weights = np.arange(len(X)) % 3 + 1.0
@@ -185,9 +188,9 @@ def test_a_scorer_may_ask_for_the_weights():
     assert weighted == pytest.approx(repeated)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("loss", "multi_class"),
-    [("logistic", "ovr"), ("logistic", "softmax"), ("squared_hinge", "auto")],
+    [("logistic", "softmax"), ("logistic", "ovr"), ("squared_hinge", "auto")],
 )
 def test_a_fold_that_lacks_a_class_gives_it_nothing(loss, multi_class):
     X, _ = load_iris(return_X_y=True)

@@ -4,6 +4,7 @@ that is none."""
 import numpy as np
 import pytest
 from scipy import sparse
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -24,6 +25,8 @@ MODELS = [
 ]
 REGRESSORS = MODELS[::2]
 each_model = pytest.mark.parametrize("model", MODELS, ids=str)
+# With cross-validation and with filters it is the same.
+each_model_with_long = with_long("model", MODELS, always=2, ids=str)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -96,7 +99,7 @@ def test_predictions_are_for_the_same_data(model):
         assert sentence(lambda data=data: model.predict(data)) == of_solve(data), name
 
 
-@each_model
+@each_model_with_long
 def test_whatever_is_a_number_is_data(model):
     pandas = pytest.importorskip("pandas")
     expected = model.fit(X, Y).predict(X)

@@ -6,16 +6,19 @@ from estimators.cases import BARS, CASES, FLOWERS, IMAGES
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from variants import with_long
 
 import cvxnn
 from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Status
 
-each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
+# The quickest: what these tests are about is the same for all.
+FEW = ("gated", "signs")
 
 
 def but_for(names):
+    names = list(names)
     return pytest.mark.parametrize(
         "case",
         [
@@ -25,11 +28,10 @@ def but_for(names):
     )
 
 
-each_case_with_long = but_for(LIKE_OTHERS)
-each_case_but_images = but_for((*LIKE_OTHERS, "images"))
+each_of_few = but_for(name for name in CASES if name not in FEW)
 
 
-@each_case
+@but_for((*LIKE_OTHERS, "images"))
 def test_attributes_are_those_of_the_solution(case):
     model = case.regressor().fit(case.data, case.target)
     mean, deviation = case.target.mean(), case.target.std()
@@ -44,7 +46,7 @@ def test_attributes_are_those_of_the_solution(case):
     assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
-@each_case_with_long
+@but_for(name for name in CASES if name not in ("ReLU", *FEW))
 def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)
@@ -60,7 +62,7 @@ def test_labels_are_signs(case):
     assert not hasattr(model, "transform")
 
 
-@each_case_but_images
+@each_of_few
 def test_three_classes_are_one_against_the_rest(case):
     names = np.array(["first", "second", "third"])[case.classes]
     model = case.classifier(multi_class="ovr").fit(case.data, names)
@@ -80,7 +82,7 @@ def test_three_classes_are_one_against_the_rest(case):
     assert model.fit(case.data, case.classes == 0).network_ == model.networks_[0]
 
 
-@each_case_but_images
+@each_of_few
 def test_order_weights_and_repetition_give_the_same_numbers(case):
     X, y = case.data, case.classes == 0
     rng = np.random.default_rng(1)
@@ -102,7 +104,7 @@ def test_order_weights_and_repetition_give_the_same_numbers(case):
                 np.testing.assert_array_equal(weighted.decision_function(X), expected)
 
 
-@each_case_but_images
+@each_of_few
 def test_class_weight_is_a_weight_of_samples(case):
     X, y = case.data, case.classes == 0
     by_class = case.classifier(class_weight={True: 3.0, False: 1.0}).fit(X, y)
@@ -111,7 +113,7 @@ def test_class_weight_is_a_weight_of_samples(case):
     assert case.classifier(class_weight="balanced").fit(X, y).objective_ != by_sample.objective_
 
 
-@each_case_but_images
+@each_of_few
 def test_cross_validation_is_for_every_model(case):
     options = {"cv": 2} | {name: case.options[name] for name in case.options if name != "beta"}
     betas = [3.0 * case.beta, case.beta]
@@ -127,7 +129,7 @@ def test_cross_validation_is_for_every_model(case):
     assert empty.n_neurons_ == 0
 
 
-@each_case
+@but_for((*LIKE_OTHERS, "images"))
 def test_data_of_another_shape_are_refused(case):
     model = case.regressor().fit(case.data, case.target)
     with pytest.raises(ValueError, match=r"features, but Convex|as when it was fitted"):
@@ -208,7 +210,7 @@ def test_regression_on_signals_and_on_channels():
     assert plain.sample_shape_ == (6,) and plain.network_.filter_shape == (2, 1)
 
 
-@pytest.mark.parametrize("options", [{"max_iter": 1, "tol": 1e-12}, {"time_limit": 1e-9}])
+@with_long("options", [{"time_limit": 1e-9}, {"max_iter": 1, "tol": 1e-12}])
 def test_missed_goals_warn_once(options):
     words = rf"The gap is .*, tol is .*: raise {next(iter(options))}"
     with pytest.warns(ConvergenceWarning, match=words) as caught:

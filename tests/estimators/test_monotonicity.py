@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sentences import refused
 from sklearn.base import clone
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ReLU
@@ -35,7 +36,7 @@ def rises(model, X, column, by, predict="predict", pairs=100_000):
     return float((second - first).min()) / float(np.abs(first).max())
 
 
-@pytest.mark.parametrize(("features", "n"), [(None, 30), (1, 80), (2, 30)])
+@with_long(("features", "n"), [(1, 80), (None, 30), (2, 30)])
 def test_predictions_are_monotone_on_many_pairs(features, n):
     X, y = prices(n)
     settings = {"model": ReLU(features=features), "time_limit": 60.0}
@@ -77,6 +78,7 @@ def test_the_second_class_becomes_more_likely():
     assert list(model.classes_) == ["cheap", "dear"]
 
 
+@pytest.mark.long
 def test_cross_validation_keeps_the_constraints():
     X, y = prices()
     model = cvxnn.ConvexReLURegressorCV(
@@ -85,6 +87,7 @@ def test_cross_validation_keeps_the_constraints():
     assert rises(model, X, 0, 50.0, pairs=10_000) >= -1e-12
 
 
+@pytest.mark.long
 def test_the_other_settings_are_those_of_the_model():
     X, y = prices()
     model = ConvexReLURegressor(1.0, model=ReLU(l1_ratio=0.5)).fit(X, y)

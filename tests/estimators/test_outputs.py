@@ -140,7 +140,7 @@ def test_what_has_no_softmax_is_refused(options, words):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @with_long(
     "options",
-    [{"method": cvxnn.Sampled(10)}, {"loss": "squared_hinge", "time_limit": 60.0}],
+    [{"method": cvxnn.Sampled(3)}, {"loss": "squared_hinge", "time_limit": 60.0}],
     ids=str,
 )
 def test_what_has_none_is_one_against_the_rest_by_itself(options):
@@ -150,7 +150,7 @@ def test_what_has_none_is_one_against_the_rest_by_itself(options):
     assert len(model.networks_) == 3 and model.networks_ == each.networks_
 
 
-@pytest.mark.parametrize("multi_class", ["softmax", "ovr"])
+@with_long("multi_class", ["softmax", "ovr"])
 def test_two_classes_are_one_output(multi_class):
     model = ConvexReLUClassifier(1.0, multi_class=multi_class).fit(X, KINDS > 0)
     assert model.network_ == ConvexReLUClassifier(1.0).fit(X, KINDS > 0).network_
@@ -183,6 +183,7 @@ def test_predictions_follow_the_units_of_each_target():
     assert raw.scaling_.target_scale == 1.0 and raw.predict(X).shape == TARGETS.shape
 
 
+@pytest.mark.long
 def test_outputs_of_the_same_target_are_the_same():
     """One target twice, at half of beta^2: neurons of length sqrt(2) in the outputs."""
     one = RELU.regressor(beta=1.0).fit(X, TARGETS[:, 0])
@@ -191,7 +192,7 @@ def test_outputs_of_the_same_target_are_the_same():
     assert two.predict(X)[:, 1] == pytest.approx(one.predict(X), abs=1e-2)
 
 
-@pytest.mark.parametrize("loss", ["squared", "huber"])
+@with_long("loss", ["squared", "huber"])
 def test_the_default_beta_of_several_targets(loss):
     rows = RNG.standard_normal((60, 4))
     Y = np.column_stack([np.abs(rows[:, 0]), 50.0 * rows[:, 1] + rng_noise(60)])
@@ -206,6 +207,7 @@ def rng_noise(n):
     return 0.1 * np.random.default_rng(5).standard_normal(n)
 
 
+@pytest.mark.long
 def test_one_column_is_one_target():
     with pytest.warns(DataConversionWarning):
         model = RELU.regressor().fit(X, TARGETS[:, :1])

@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pytest
 from estimators.cases import ESTIMATORS, fitted
+from variants import with_long
 
 from cvxnn import Status, TwoLayerNetwork, Verdict
 
@@ -63,7 +64,7 @@ def test_a_copy_is_the_model(name, copied):
         assert np.array_equal(copy.predict_proba(data), model.predict_proba(data))
 
 
-@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@with_long("copied", COPIES.values(), ids=COPIES, always=2)
 def test_a_copy_can_be_fitted_again(copied):
     model, data = fitted("ReLU, numbers")
     assert copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2]).network_ == model.network_

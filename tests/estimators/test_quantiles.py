@@ -51,6 +51,7 @@ def test_absolute_is_twice_the_median():
     assert absolute.objective_ == pytest.approx(2.0 * median.objective_, rel=3e-6)
 
 
+@pytest.mark.long
 def test_cross_validation_scores_by_the_loss():
     x, y = draw(60)
     model = ConvexReLURegressorCV(betas=[3.0, 0.3], cv=3, loss="quantile", quantile=0.9).fit(x, y)

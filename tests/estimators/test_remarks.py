@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -41,7 +42,7 @@ def test_where_nothing_can_be_learned_no_beta_is_blamed(kind, name):
     assert words.startswith("The model is a constant, and would be for every beta")
 
 
-@pytest.mark.parametrize("betas", [None, 4])
+@with_long("betas", [None, 4])
 def test_where_nothing_is_learned_the_first_beta_of_a_grid_is_enough(betas):
     model = cvxnn.ConvexReLURegressorCV(betas)
     (words,) = said(model, NOISE, Y[:20])
@@ -61,7 +62,7 @@ def test_a_constant_target_needs_no_warning(betas):
     assert said(cvxnn.ConvexReLURegressorCV(betas), X, np.full(60, 3.0)) == []
 
 
-@pytest.mark.parametrize("limit", ["auto", 60.0])
+@with_long("limit", ["auto", 60.0])
 def test_a_missing_proof_is_named_to_who_has_asked_for_one(limit, monkeypatch):
     solve = Task.solve
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -22,7 +23,7 @@ def test_every_part_has_two_rows(n):
     assert min(sizes) >= 2 and len(sizes) == min(5, n // 2)
 
 
-@pytest.mark.parametrize("n", [4, 5, 7, 9])
+@with_long("n", [4, 9, 5, 7], always=2)
 @pytest.mark.parametrize("kind", [cvxnn.ConvexReLURegressorCV, cvxnn.ConvexReLUClassifierCV])
 def test_few_rows_have_a_model(n, kind):
     y = Y[:n] if kind is cvxnn.ConvexReLURegressorCV else Y[:n] > np.median(Y[:n])

@@ -98,6 +98,7 @@ def test_other_limits_are_refused(limit):
         cvxnn.ConvexReLURegressor(time_limit=limit).fit(X, Y)
 
 
+@pytest.mark.long
 def test_models_without_plain_rows_end_roughly_too():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -105,6 +106,7 @@ def test_models_without_plain_rows_end_roughly_too():
     assert leaky.status_ is Status.STATIONARY and leaky.n_neurons_ > 0
 
 
+@pytest.mark.long
 def test_ten_seeds_and_orders_end_near_each_other():
     """A rough search joins independent ones: the optimum, which is unique in predictions."""
     found = [cvxnn.ConvexReLURegressor(2.0, random_state=seed).fit(X, Y) for seed in range(3)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from variants import with_long
 
 import cvxnn
 from cvxnn import InputError
@@ -17,7 +18,7 @@ def data():
     return X, np.abs(X[:, 0]) + rng.standard_normal(30), rng.uniform(0.5, 2.0, 30)
 
 
-@pytest.mark.parametrize(
+@with_long(
     "estimator",
     [
         cvxnn.ConvexReLURegressor(beta=0.1),
@@ -41,6 +42,7 @@ def test_bounds_of_a_regression(estimator, data):
     assert estimator.__dict__ == before
 
 
+@pytest.mark.long
 def test_bounds_of_a_network_for_each_class(data):
     X, _, _ = data
     labels = np.array(list("abc"))[np.digitize(X[:, 0], [-2.0, 8.0])]

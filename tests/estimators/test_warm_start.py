@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -55,7 +56,7 @@ WIDE = RNG.standard_normal((60, 9))
 WIDE_Y = np.abs(WIDE[:, 0]) + WIDE[:, 1] + 0.1 * RNG.standard_normal(60)
 
 
-@pytest.mark.parametrize("kind", [cvxnn.ConvexReLURegressor, cvxnn.ConvexReLURegressorCV])
+@with_long("kind", [cvxnn.ConvexReLURegressor, cvxnn.ConvexReLURegressorCV])
 def test_what_does_not_fit_is_refused_before_any_training(kind, monkeypatch):
     model = kind(warm_start=True).fit(WIDE, WIDE_Y)
     monkeypatch.setattr(kind, "_choose_beta", None)
@@ -80,7 +81,7 @@ def test_a_filter_without_its_bias_is_refused():
         model.set_params(hidden_bias=False).fit(images, images[:, 0])
 
 
-@pytest.mark.parametrize("factor", [100.0, 1.0])
+@with_long("factor", [100.0, 1.0])
 def test_other_data_end_as_they_do_without_a_start(factor):
     other = factor * WIDE_Y[::-1]
     cold = cvxnn.ConvexReLURegressor(0.1).fit(WIDE, other)

@@ -15,7 +15,7 @@ X = RNG.standard_normal((60, 4))
 Y = np.abs(X[:, 0]) + X[:, 1] + 0.1 * RNG.standard_normal(60)
 
 
-@with_long("weight", [2.0**-332, 2.0**66, 2.0**-166, 2.0**332], always=2)
+@with_long("weight", [2.0**-332, 2.0**66, 2.0**-166, 2.0**332])
 @pytest.mark.parametrize(
     ("kind", "y"),
     [
@@ -47,7 +47,7 @@ each_cv = pytest.mark.parametrize(("kind", "y"), CVS, ids=["numbers", "classes"]
 
 
 @each_cv
-@pytest.mark.parametrize("routing", [False, True])
+@with_long("routing", [False, True])
 def test_weights_are_repetition_in_the_default_score(kind, y, routing):
     folds, weights = np.arange(60) % 3, np.arange(60) % 4
     again = np.repeat(np.arange(60), weights)
@@ -72,7 +72,7 @@ def test_rows_of_weight_zero_decide_nothing(kind, y):
     assert model.scores_path_ == pytest.approx(plain.scores_path_, abs=1e-12)
 
 
-@each_cv
+@with_long("kind, y", CVS)
 def test_default_folds_are_those_without_rows_of_weight_zero(kind, y):
     wrong = np.concatenate([~y[:40], y]) if y.dtype == bool else np.append(np.full(40, 1e4), y)
     weights = np.repeat([0.0, 1.0], [40, 60])

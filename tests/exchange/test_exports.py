@@ -9,6 +9,7 @@ import pytest
 from exchange.outputs import by_onnx, by_torch
 from networks.cases import CASES, RELU, ROWS
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvolutionalNetwork, TwoLayerNetwork, from_torch, save_onnx, to_onnx, to_torch
@@ -82,7 +83,7 @@ def test_convolutional_networks_of_several_outputs(run, pooling):
 
 
 @each_run
-@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
+@with_long("pooling", ["average", "sum", "max"])
 def test_a_trained_network_of_images_with_an_intercept(run, pooling):
     rng = np.random.default_rng(0)
     images = rng.standard_normal((6, 4, 3))

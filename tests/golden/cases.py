@@ -58,7 +58,7 @@ def reference_problems():
         rows = problem.X, problem.y, problem.beta
         ends = WITHIN_TOL if problem.beta == 1e-4 else {}
         for how, method in methods().items():
-            is_long = how != "global" and len(problem.y) == 100
+            is_long = how != "global" and len(problem.y) >= 50
             name = f"reference, {problem.name}, {how}"
             yield Case.of(name, *rows, method=method, is_long=is_long, ends=ends)
 
@@ -69,7 +69,10 @@ def losses():
     for loss in LOSSES:
         for name, weights in (("plain", None), ("weighted", data.weights(len(X)))):
             for how, method in methods(60).items():
+                # Weighted rows are treated alike by all methods.
+                is_long = weights is not None and how != "global"
                 options = {"loss": loss, "method": method, "sample_weight": weights}
+                options["is_long"] = is_long
                 yield Case.of(f"loss, {loss}, {name}, {how}", X, target(y, loss), 0.3, **options)
         large, values = data.small(300, 3, seed=1)
         rows = large, target(values, loss), 2.0
@@ -206,6 +209,33 @@ def linear_filters():
     yield Case.of("circular cnn, digits", pixels.reshape(len(y), -1), y, 1.0, **options)
 
 
+def other_networks():
+    """Polynomials, signs, three layers, and one neuron a round."""
+    X, y = data.small()
+    signals, rises = data.steep_signals()
+    line = np.linspace(-1.0, 1.0, len(y))[:, None]
+    models = {
+        "polynomial": (X, y, cvxnn.Polynomial()),
+        "polynomial, two outputs": (X, np.column_stack([y, y[::-1]]), cvxnn.Polynomial()),
+        "polynomial, filters": (signals, rises, cvxnn.Polynomial(1.0, 0.0, 0.0, filter_size=2)),
+        "quantised": (X, y, cvxnn.Quantized()),
+        "ramps": (line, y, cvxnn.Parallel(bias="free")),
+        "gated, three layers": (X, y, Gated(n_gates=10, depth=3, n_second_gates=4)),
+    }
+    for name, (rows, values, model) in models.items():
+        yield Case.of(f"others, {name}", rows, values, 0.3, model=model, ends=WITHIN_TOL)
+        if values.ndim == 1:
+            options = {"loss": "logistic", "intercept": True, "ends": WITHIN_TOL}
+            labels = rows, data.signs(values), 0.05
+            yield Case.of(f"others, {name}, labels", *labels, model=model, **options)
+    few = {"model": cvxnn.Parallel(), "tol": 1e-4, "ends": {**WITHIN_TOL, "dual_bound": 1e-4}}
+    yield Case.of("others, sub-networks", X[:5, :2], y[:5], 0.3, **few)
+    steps = {"incremental": cvxnn.Incremental(), "steps": cvxnn.FrankWolfe("open_loop")}
+    for name, method in (*steps.items(), ("line search", cvxnn.FrankWolfe())):
+        options = {"method": method, "max_iter": 60, "ends": AFTER_ROUNDS}
+        yield Case.of(f"others, {name}", X, y, 0.3, **options)
+
+
 def certificates():
     X, y = data.small()
     beta = 0.3
@@ -306,6 +336,7 @@ CASES = (
     *filters(),
     *images(),
     *linear_filters(),
+    *other_networks(),
     *certificates(),
     *paths(),
     *estimators(),

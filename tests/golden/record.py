@@ -22,7 +22,7 @@ _PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "clarabel")
 
 
 def stored():
-    """What the file says: `arithmetic`, and the figures of all `cases`, by name."""
+    """What the file says: `arithmetic`, that of cases `elsewhere`, and figures of all `cases`."""
     contents = json.loads(FILE.read_text(encoding="utf-8"))
     return contents
 
@@ -43,20 +43,30 @@ def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="text in the names of the cases")
     arguments = parser.parse_args()
-    old = stored() if FILE.exists() else {"arithmetic": arithmetic(), "cases": {}}
-    if arguments.only and old["arithmetic"] != arithmetic():
-        parser.error(f"the other cases were written with other arithmetic: {old['arithmetic']}")
-    new = {}
+    nothing = {"arithmetic": arithmetic(), "elsewhere": {}, "cases": {}}
+    old = stored() if FILE.exists() else nothing
+    # All cases that are kept were written with the arithmetic of the file, or say which.
+    kept = old if arguments.only else nothing
+    new, elsewhere = {}, {}
     for case in CASES:
         if arguments.only in case.name:
             start = time.perf_counter()
             new[case.name] = quietly(case.run)
             print(f"{time.perf_counter() - start:8.3f} s  {case.name}", flush=True)
+            if kept["arithmetic"] != arithmetic():
+                elsewhere[case.name] = arithmetic()
         elif case.name in old["cases"]:
             new[case.name] = old["cases"][case.name]
+            if case.name in old["elsewhere"]:
+                elsewhere[case.name] = old["elsewhere"][case.name]
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(new[name])}" for name in new)
-    head = f'"arithmetic": {json.dumps(arithmetic())}'
+    head = f'"arithmetic": {json.dumps(kept["arithmetic"])},\n"elsewhere": {json.dumps(elsewhere)}'
     FILE.write_text(f'{{\n{head},\n"cases": {{\n{lines}\n}}\n}}\n', encoding="utf-8")
+
+
+def arithmetic_of(contents, name):
+    """What the figures of a case were written with."""
+    return contents["elsewhere"].get(name, contents["arithmetic"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Paths: where they start and end, that they are continuous, and that nothing rises."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,11 @@ from cvxnn import OptimalSet, TwoLayerNetwork, descent_path
 from cvxnn.errors import InputError
 
 PROBLEMS = [five_points(), cross(2), random_problem(1, 7, 2, 0.5), random_problem(4, 9, 3, 1e-3)]
-TARGETS = [OptimalSet(*problem) for problem in PROBLEMS]
+
+
+@cache
+def optima_of(which: int) -> OptimalSet:
+    return OptimalSet(*PROBLEMS[which])
 
 
 def random_network(rng: np.random.Generator, m: int, d: int) -> TwoLayerNetwork:
@@ -31,10 +37,10 @@ def largest_rise(values: np.ndarray) -> float:
     return float((np.diff(values) / values[:-1]).max())
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, len(PROBLEMS) - 1), st.integers(0, 10**6), st.integers(0, 40))
 def test_the_objective_never_rises(which, seed, more):
-    (X, y, beta), optima = PROBLEMS[which], TARGETS[which]
+    (X, y, beta), optima = PROBLEMS[which], optima_of(which)
     rng = np.random.default_rng(seed)
     start = random_network(rng, 2 * len(X) + more, X.shape[1])
     path = descent_path(start, optima.sample(1, rng)[0], X, y, beta)
@@ -52,7 +58,7 @@ def test_the_objective_never_rises(which, seed, more):
 def test_the_path_is_continuous(seed):
     X, y, beta = PROBLEMS[0]
     rng = np.random.default_rng(seed)
-    path = descent_path(random_network(rng, 20, 2), TARGETS[0].minimal_network(), X, y, beta)
+    path = descent_path(random_network(rng, 20, 2), optima_of(0).minimal_network(), X, y, beta)
     times = np.union1d(path.breakpoints, rng.random(20))
     for t in times:
         here = path(t)
@@ -74,7 +80,7 @@ def test_stages_and_breakpoints():
     X, y, beta = five_points()
     rng = np.random.default_rng(0)
     start = random_network(rng, 30, 2)
-    path = descent_path(start, TARGETS[0].minimal_network(), X, y, beta)
+    path = descent_path(start, optima_of(0).minimal_network(), X, y, beta)
     assert [segment.label for segment in path.segments] == ["balance", "prune", "grow"]
     assert path.breakpoints[0] == 0.0 and path.breakpoints[-1] == 1.0
     assert (np.diff(path.breakpoints) > 0.0).all()
@@ -111,7 +117,7 @@ def test_nothing_to_balance_or_prune_is_left_out():
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_between_two_optima_the_objective_stays(which):
-    (X, y, beta), optima = PROBLEMS[which], TARGETS[which]
+    (X, y, beta), optima = PROBLEMS[which], optima_of(which)
     first, last = optima.vertices()
     path = descent_path(first, last, X, y, beta, widen=True)
     values = path.objectives(X, y, beta, np.linspace(0.0, 1.0, 50))
@@ -121,7 +127,7 @@ def test_between_two_optima_the_objective_stays(which):
 
 def test_a_narrow_network_is_told_its_width():
     X, y, beta = five_points()
-    target = TARGETS[0].minimal_network()
+    target = optima_of(0).minimal_network()
     start = TwoLayerNetwork(np.eye(2), [1.0, -1.0])
     with pytest.raises(InputError, match=r"has 2 neurons.*: 7 would do.*widen=True"):
         descent_path(start, target, X, y, beta)
@@ -146,9 +152,9 @@ def test_neurons_that_no_row_sees_are_given_up():
 def test_a_network_of_no_neurons():
     X, y, beta = cross(2)
     empty = TwoLayerNetwork(np.zeros((0, 2)), np.zeros(0))
-    path = descent_path(empty, TARGETS[1].minimal_network(), X, y, beta, widen=True)
+    path = descent_path(empty, optima_of(1).minimal_network(), X, y, beta, widen=True)
     assert path(0.0).objective(X, y, beta) == 0.5 * y @ y
-    assert TARGETS[1].contains(path(1.0))
+    assert optima_of(1).contains(path(1.0))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_a_network_of_no_neurons():
 )
 def test_wrong_arguments(change, message):
     X, y, beta = cross(2)
-    best = TARGETS[1].minimal_network()
+    best = optima_of(1).minimal_network()
     arguments = dict(
         network=TwoLayerNetwork(np.ones((8, 2)), np.ones(8)), target=best, X=X, y=y, beta=beta
     )
@@ -178,7 +184,7 @@ def test_wrong_arguments(change, message):
 
 
 def test_a_target_short_of_the_optimum_is_refused():
-    short = TARGETS[3].minimal_network()
+    short = optima_of(3).minimal_network()
     short = TwoLayerNetwork(short.hidden_weights, 1.01 * short.output_weights)
     start = random_network(np.random.default_rng(0), 40, 3)
     with pytest.raises(InputError, match="no global optimum"):

@@ -11,7 +11,8 @@ from landscape.optima import (
     independent_set,
     random_problem,
 )
-from problems import PROBLEMS, problem_ids, problem_named
+from problems import PROBLEMS, each_with_long, problem_named
+from variants import with_long
 
 import cvxnn
 from cvxnn import OptimalSet, TwoLayerNetwork
@@ -151,7 +152,7 @@ def test_the_five_points_have_many_optima_and_one_function():
     np.testing.assert_allclose(lowest, highest, atol=1e-12)
 
 
-@pytest.mark.parametrize(("beta", "lines"), [(1e-1, 33), (1e-4, 39)])
+@with_long(("beta", "lines"), [(1e-1, 33), (1e-4, 39)])
 def test_the_ring_has_one_function_and_a_large_polytope(beta, lines):
     """Opposite pairs on lines in space: 3 equations keep the linear functions together."""
     X, y = cvxnn.load_ring()
@@ -219,7 +220,7 @@ def test_a_greedy_answer_says_so():
     assert optima.contains(found.network)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+@each_with_long(PROBLEMS)
 def test_the_registry(problem):
     X, y, beta = problem.X, problem.y, problem.beta
     optima = OptimalSet(X, y, beta)
@@ -283,7 +284,7 @@ def test_wrong_arguments(call, message):
         call(OptimalSet(*cross(3)))
 
 
-@pytest.mark.parametrize(("seed", "beta"), [(0, 1e-5), (2, 1e-3), (8, 1e-3)])
+@with_long(("seed", "beta"), [(8, 1e-3), (0, 1e-5), (2, 1e-3)])
 def test_repeated_rows_of_opposite_labels_with_a_small_beta(seed, beta):
     """The misfit that no network avoids hides the penalty: it is split off before polishing."""
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ from landscape.optima import (
     random_problem,
 )
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn import OptimalSet, TwoLayerNetwork
@@ -133,7 +134,7 @@ def test_predictions_and_criteria(case):
     assert (differ <= 1e-7) == optima.has_unique_function
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 @pytest.mark.parametrize(
     "problem",
     [cross(2), hill_and_valley(), random_problem(2, 9, 2, 1e-2), random_problem(5, 8, 2, 0.1)],

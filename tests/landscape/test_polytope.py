@@ -1,7 +1,7 @@
 """The polytope by itself, on simplices and products of them, where everything is known."""
 
 import numpy as np
-import pytest
+from variants import with_long
 
 from cvxnn.landscape.polytope import Polytope
 from cvxnn.landscape.smallest import fewest_exactly, fewest_greedily
@@ -14,7 +14,7 @@ def simplices(*sizes: int) -> Polytope:
     return Polytope(columns, 1.0 / np.repeat(sizes, sizes))
 
 
-@pytest.mark.parametrize("sizes", [(1,), (2,), (5,), (2, 2), (3, 2), (2, 3, 4)])
+@with_long("sizes", [(3, 2), (2, 3, 4), (1,), (2,), (5,), (2, 2)], always=2)
 def test_products_of_simplices(sizes):
     polytope = simplices(*sizes)
     assert polytope.dimension == sum(sizes) - len(sizes)

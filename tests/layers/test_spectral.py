@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, arrangement, problem_ids
+from problems import SMALL_PROBLEMS, arrangement, each_with_long
 from scipy.optimize import nnls
 
 from cvxnn.array_types import FloatArray
@@ -42,7 +42,7 @@ def test_never_below_the_maximum(seed, n, d, integer):
     assert bound <= float(np.abs(v) @ np.linalg.norm(X, axis=1)) * (1.0 + 1e-11)
 
 
-@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+@each_with_long(SMALL_PROBLEMS)
 def test_registered_problems(problem):
     X, y = problem.X, problem.y
     scale = np.abs(X).max()

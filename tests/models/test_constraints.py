@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from programs import Constrained
 from sentences import refused
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import ReLU, Status, TwoLayerNetwork
@@ -31,7 +32,7 @@ def pairs(count=100_000, seed=1):
     return np.hstack([one, ones]), np.hstack([other, ones])
 
 
-@pytest.mark.parametrize("features", [None, 1])
+@with_long("features", [1, None])
 @pytest.mark.parametrize("loss", ["squared", "absolute", "poisson"])
 def test_networks_are_monotone_on_many_pairs(features, loss):
     X, y = rows()
@@ -62,6 +63,7 @@ def test_networks_have_the_curvature_on_many_pairs(shape):
     assert (sign * bend >= -1e-12 * np.abs(network(one)).max()).all()
 
 
+@pytest.mark.long
 def test_each_constraint_costs_and_the_optima_are_in_order():
     X, y = rows(12)
     options = {"beta": 0.1, "intercept": True, "tol": TOL}

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from sentences import refused
 from sklearn.exceptions import ConvergenceWarning
 from solvers.outputs.test_outputs_search import copositive
+from variants import with_long
 
 import cvxnn
 from cvxnn import Conv, Status, solve
@@ -22,9 +23,7 @@ def drawn(shape, c, seed=0, *, labels=False):
     return images, np.eye(c)[Y.argmax(axis=1)] if labels else Y
 
 
-@pytest.mark.parametrize(
-    ("pooling", "c", "beta"), [("sum", 2, 0.5), ("sum", 3, 0.1), ("average", 2, 0.05)]
-)
+@with_long(("pooling", "c", "beta"), [("sum", 2, 0.5), ("sum", 3, 0.1), ("average", 2, 0.05)])
 def test_filters_of_two_pixels_against_the_copositive_program(pooling, c, beta):
     signals, Y = drawn((5, 4), c)
     patches = patches_by_loops(signals, (2,))
@@ -37,7 +36,7 @@ def test_filters_of_two_pixels_against_the_copositive_program(pooling, c, beta):
     assert solution.objective == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["squared", "softmax"])
+@with_long("loss", ["squared", "softmax"])
 def test_one_patch_is_the_fully_connected_network(loss):
     images, Y = drawn((12, 3, 1), 3, labels=loss == "softmax")
     options = {"loss": loss, "intercept": True, "tol": 1e-7}
@@ -77,7 +76,7 @@ def test_one_pixel_is_a_group_lasso_on_its_positive_and_negative_parts():
     assert found.objective == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 def test_outputs_that_are_zero_or_multiples_are_one_output(intercept):
     signals, Y = drawn((10, 5), 1, seed=3)
     model = Conv(2, bias=True, pooling="average")
@@ -115,7 +114,7 @@ def lowest(patches, Y, beta, loss, *, slope, intercept, starts=40, k=8):
     return min(found)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("settings", "loss", "intercept"),
     [
         ({"filter_size": 2}, SquaredLoss(), False),
@@ -155,6 +154,7 @@ def test_no_random_start_is_below_the_bound(settings, loss, intercept):
     assert network.objective(images, Y, 0.2, loss) == pytest.approx(solution.objective, rel=1e-12)
 
 
+@pytest.mark.long
 def test_weights_count_like_equal_images_and_starts_may_be_given():
     images, Y = drawn((9, 4, 4), 3, seed=6, labels=True)
     weights, options = np.array([1, 2, 0] * 3), {"model": Conv(2), "loss": "softmax", "tol": 1e-6}
@@ -183,6 +183,7 @@ def test_the_largest_beta_and_a_path():
     assert all(each.status is Status.OPTIMAL for each in path.solutions)
 
 
+@pytest.mark.long
 def test_many_patches_are_searched_on_a_part_of_them_at_first():
     rng = np.random.default_rng(8)
     signals = rng.standard_normal((160, 20))
@@ -199,6 +200,7 @@ def test_many_patches_are_searched_on_a_part_of_them_at_first():
     assert exact.dual_bound <= solution.objective <= 1.005 * exact.objective
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pooling", ["sum", pytest.param("average", marks=pytest.mark.long)])
 def test_large_filters_have_a_bound_by_the_relaxation(pooling):
     signals, Y = drawn((10, 8), 2, seed=9)

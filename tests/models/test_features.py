@@ -7,6 +7,7 @@ import pytest
 from programs import LOSSES, Grouped, targets
 from sentences import refused
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import ReLU, Status
@@ -33,7 +34,7 @@ def friedman(n=400, d=8):
     return np.column_stack([X, np.ones(n)]), (y - y.mean()) / y.std()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@with_long("loss", LOSSES, always=2)
 @pytest.mark.parametrize(
     ("features", "groups"),
     [
@@ -94,7 +95,7 @@ def test_rows_of_weight_0_do_not_tell_whether_there_is_a_column_of_ones():
     refused(lambda: cvxnn.solve(X, y, 0.1, sample_weight=weights), "X must be finite")
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@with_long("loss", ["squared", "logistic"])
 @pytest.mark.parametrize(
     ("kept", "features"),
     [([0, 3], 1), ([0], 1), ([0, 1, 3], 2), ([0, 1, 3], [[0, 1]]), ([0, 1], [[0, 1]])],
@@ -134,6 +135,7 @@ def test_many_features_are_certified_and_neurons_see_one_each(n):
     assert report.bound == pytest.approx(solution.dual_bound, rel=1e-7)
 
 
+@pytest.mark.long
 def test_pairs_are_certified():
     X, y = friedman(200, 5)
     model = ReLU(features=2)

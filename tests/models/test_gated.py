@@ -197,6 +197,7 @@ def test_depth_is_refused_where_it_is_none_and_told_in_a_sentence():
     refusals = {
         "depth must be 2 or 3, got 4": lambda: cvxnn.Gated(depth=4),
         "second_gates are for depth=3": lambda: cvxnn.Gated(FIRST, second_gates=SECOND),
+        "n_second_gates are for depth=3": lambda: cvxnn.Gated(FIRST, n_second_gates=99),
         "second_gates must have the 3 features": lambda: cvxnn.Gated(
             FIRST, depth=3, second_gates=np.ones((2, 2))
         ).rows(ROWS),

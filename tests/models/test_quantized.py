@@ -90,3 +90,20 @@ def test_a_run_that_is_cut_short_has_a_network_and_a_bound(loss):
     assert solution.status is cvxnn.Status.TIME_LIMIT
     assert solution.n_neurons > 0 and 0.0 < solution.dual_bound < solution.objective
     assert solution.certificate.verify(data, y, network=solution.network).bound > 0.0
+
+
+def test_kinks_of_tiny_problems_are_proven_to_the_tolerance():
+    """Predictions of one size in float64 say little of a residual within a narrow strip."""
+    t = np.linspace(-1.0, 1.0, 7)
+    X = np.column_stack([100.0 * t, np.ones(7)])
+    problems = [(X, 1e6 * t**3, 0.019386, "absolute")]
+    for seed in (1061, 1063):
+        rng = np.random.default_rng(seed)
+        n, d = int(rng.integers(2, 9)), int(rng.integers(1, 5))
+        rows, y = rng.standard_normal((n, d)), rng.standard_normal(n)
+        loss = "quantile" if seed == 1061 else "absolute"
+        problems.append((rows, y, 10.0 ** rng.uniform(-3, 0), loss))
+    for rows, y, beta, loss in problems:
+        solution = cvxnn.solve(rows, y, beta, model=cvxnn.Quantized(), loss=loss)
+        assert solution.status is cvxnn.Status.OPTIMAL and solution.gap <= 1e-6
+        assert solution.certificate.verify(rows, y, network=solution.network).accepted

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from programs import LOSSES, Activations, draw_rows
+from variants import with_long
 
 from cvxnn import ReLU, Status, solve
 from cvxnn.losses import as_loss
@@ -63,7 +64,7 @@ def test_columns_of_a_free_skip_connection_count_in_any_unit():
     assert solution.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-9)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@with_long("loss", LOSSES, always=2)
 @pytest.mark.parametrize("skip", ["penalised", "free"])
 def test_an_intercept_beside_a_skip_connection_is_that_of_cvxpy(skip, loss):
     cp = pytest.importorskip("cvxpy")
@@ -135,7 +136,7 @@ def optimum_beside_a_trend(intercept):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"max_iter": 1}])
+@with_long("limit", [{"max_iter": 1}, {"time_limit": 1e-6}])
 @pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
     cut, whole = beside_a_trend(intercept, **limit), optimum_beside_a_trend(intercept)

@@ -16,6 +16,7 @@ from problems import (
     with_bias,
 )
 from row_kinds import KINDS, decades, each_kind, integers, seeds, standardised
+from variants import with_long
 
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError, TooManyPatternsError
@@ -24,7 +25,7 @@ from cvxnn.patterns.cell_walk import flippable_rows, index_cells, walk_flats
 from cvxnn.patterns.reduction import PARALLEL_TOLERANCE, reduce_rows
 
 # A linear program for every cell and row: few examples of each kind are enough.
-few = settings(max_examples=12)
+few = settings(max_examples=6)
 
 
 CONCURRENT = KINDS["concurrent"]
@@ -89,7 +90,7 @@ def test_degenerate_data(kind, seed, n, d):
 
 
 @pytest.mark.parametrize("kind", [integers, CONCURRENT, KINDS["parallel"]])
-@pytest.mark.parametrize(("n", "d"), [(8, 4), (7, 5)])
+@with_long(("n", "d"), [(8, 4), (7, 5)])
 def test_degenerate_data_of_higher_rank(kind, n, d):
     for seed in range(3):
         check_against_brute_force(kind(np.random.default_rng(seed), n, d))

@@ -65,7 +65,7 @@ def relaxation(blocks, y, beta):
     return program.value
 
 
-@pytest.mark.parametrize(("n_workers", "xp"), [(1, np), (4, np)])
+@with_long(("n_workers", "xp"), [(1, np), (4, np)])
 @with_long("size", [4, 8])
 def test_it_comes_to_the_value_of_the_relaxation(size, n_workers, xp):
     rng = np.random.default_rng(3)

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from relaxation_instances import multipliers, random_moments, rows_and_weights
+from variants import with_long
 
 import cvxnn
 from cvxnn.certificates import DualProof
@@ -58,7 +59,7 @@ def test_never_below_what_is_found_on_nasty_instances():
         assert bound >= largest_where_fixed(X, w, signs, U) * (1.0 - 1e-14)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@with_long("seed", range(30), always=12)
 def test_leaves_together_are_never_below_exact_oracles(seed):
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(3, 9)), int(rng.integers(2, 5))
@@ -192,7 +193,7 @@ def bounds_of(problem, neurons, leaves, most=1500, block=50):
 
 @pytest.mark.parametrize(
     ("n", "d", "seed"),
-    [(10, 3, 1), *(pytest.param(14, *rest, marks=pytest.mark.long) for rest in ((3, 0), (4, 2)))],
+    [(8, 3, 1), *(pytest.param(14, *rest, marks=pytest.mark.long) for rest in ((3, 0), (4, 2)))],
 )
 def test_a_tree_is_tighter_and_never_above_the_optimum(n, d, seed):
     X, y = small(n, d, seed)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from relaxation_instances import rows_and_weights
 from scipy.optimize import minimize
+from variants import with_long
 
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
@@ -51,7 +52,7 @@ def drawn(seed, loss, n=9, n_parts=3):
 
 
 @each_loss
-@pytest.mark.parametrize("seed", range(8))
+@with_long("seed", range(8), always=4)
 def test_bounds_hold_for_any_multiples(seed, loss):
     joined = drawn(seed, loss)
     X = joined.problem.rows.rows
@@ -73,7 +74,7 @@ def value(joined, t):
 
 
 @each_loss
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4), always=2)
 def test_the_multiples_are_the_best(seed, loss):
     """As a general method finds from many starts."""
     joined = drawn(seed + 100, loss)

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn import interrupts
@@ -82,7 +83,7 @@ def check_bounds(problem, proof):
 
 
 @pytest.mark.parametrize("make", [quick, ExactProver], ids=["relaxation", "exact"])
-@pytest.mark.parametrize("n_parts", [2, 3, 7])
+@with_long("n_parts", [3, 2, 7])
 def test_never_above_the_optimum_in_rank_two(n_parts, make):
     X, y = plane()
     beta, solution = solved(X, y, 0.2)
@@ -94,7 +95,7 @@ def test_never_above_the_optimum_in_rank_two(n_parts, make):
     check_bounds(problem, proof)
 
 
-@pytest.mark.parametrize("n_parts", [2, 3])
+@with_long("n_parts", [2, 3])
 def test_the_ring(n_parts):
     X, y = ring()
     beta, solution = solved(X, y, 0.3)
@@ -114,7 +115,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@with_long("loss", LOSSES.values(), ids=LOSSES, always=2)
 def test_every_loss(loss):
     X, y = plane()
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
@@ -142,7 +143,7 @@ def test_equal_parts_lose_nothing():
     assert sum(bounds) == pytest.approx(3.0 * solution.objective, rel=2e-6)
 
 
-@pytest.mark.parametrize("n_parts", [1, 12])
+@with_long("n_parts", [12, 1])
 def test_any_number_of_parts(n_parts):
     """One, and one row each."""
     X, y = plane(12)
@@ -168,6 +169,7 @@ def test_rows_of_zeros():
     assert bound == pytest.approx(2.0) and bound <= 2.0
 
 
+@pytest.mark.long
 def test_the_result_does_not_depend_on_the_number_of_threads():
     X, y = ring()
     problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())
@@ -175,7 +177,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads():
     assert (one.V == three.V).all() and (one.bounds == three.bounds).all()
 
 
-@pytest.mark.parametrize(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
+@with_long(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
 def test_units_of_the_data(rows, targets):
     X, y = ring()
     plain = Problem.of(Layer(X), y, 1.0, SquaredLoss())
@@ -342,7 +344,7 @@ def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
     assert again == pytest.approx(2.0 * found, rel=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@with_long("seed", range(3))
 def test_the_worst_sign_of_a_check_is_that_of_the_sum(seed):
     """Parts may have other worst signs each."""
     rng = np.random.default_rng(seed)

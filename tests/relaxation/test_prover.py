@@ -39,8 +39,15 @@ def improved(problem, neurons, *, block=50, largest=50, most=400, tol=1e-6, dead
     return prover.improve(neurons, first_proof(problem), tol, deadline)
 
 
-@pytest.mark.parametrize("block", [5, 14])
-@with_long("seed", range(4), always=2)
+@with_long(
+    "seed, block",
+    [
+        (0, 5),
+        (1, 14),
+        *((k, b) for k in range(4) for b in (5, 14) if (k, b) not in ((0, 5), (1, 14))),
+    ],
+    always=2,
+)
 def test_never_above_the_optimum_and_close(seed, block):
     X, y = small(seed=seed)
     beta = 0.1 * cvxnn.largest_beta(X, y)
@@ -85,7 +92,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@with_long("loss", LOSSES.values(), ids=LOSSES, always=2)
 def test_every_loss(loss):
     X, y = small()
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y

@@ -4,6 +4,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from programs import LOSSES, in_cvxpy
+from variants import with_long
 
 from cvxnn.losses import SkipLoss, as_loss
 from cvxnn.relaxation.proximal import LossStep
@@ -28,7 +29,7 @@ def least(name, S, y, centre, theta, price):
     return f.value
 
 
-@pytest.mark.parametrize("price", [0.0, 0.6, 50.0])
+@with_long("price", [0.0, 0.6, 50.0], always=2)
 @pytest.mark.parametrize("theta", [0.1, 2.0, "rows"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_step_is_the_least_beside_a_line(name, theta, price):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rational import largest
 from relaxation_instances import multipliers, random_moments, rows_and_weights
+from variants import with_long
 
 from cvxnn.oracle import CellOracle
 from cvxnn.oracle.branch_and_bound import BranchAndBound
@@ -55,7 +56,7 @@ def test_never_below_what_is_found_on_nasty_instances():
         assert bound >= largest_value(X, w, ascent(X, w, rng)) * (1.0 - 1e-14)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@with_long("seed", range(40), always=16)
 def test_never_below_exact_oracles(seed):
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(3, 9)), int(rng.integers(2, 5))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from least_squares import assert_claims, least_squares, network_of
-from problems import SMALL_PROBLEMS, Problem, optimum_of, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, Problem, each_with_long, optimum_of, with_bias
 from reference import solve_with_clarabel
+from variants import with_long
 
 import cvxnn
 from cvxnn.array_types import FloatArray
@@ -59,7 +60,7 @@ def random_problem(seed: int) -> tuple[FloatArray, FloatArray, float]:
 # ------------------------------------------------------------------ the optimum
 
 
-@pytest.mark.parametrize("problem", [*SPATIAL, *FLAT], ids=problem_ids)
+@each_with_long([*SPATIAL, *FLAT])
 def test_the_registry(problem):
     search = search_to(problem.X, problem.y, problem.beta)
     optimum = optimum_of(problem)
@@ -69,7 +70,7 @@ def test_the_registry(problem):
     assert_claims(search, problem, 1e-9)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@with_long("seed", range(8), always=3)
 def test_the_exact_method_finds_the_same(seed):
     X, y, beta = random_problem(seed)
     search = search_to(X, y, beta)
@@ -90,7 +91,7 @@ def test_dependent_columns():
     assert_claims(search, Problem("", X, y, 0.5), 1e-9)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@with_long("seed", range(3))
 def test_points_of_a_grid(seed):
     # Neurons lie on hyperplanes with normals along the axes, up to rounding.
     side = np.arange(-2.0, 3.0)
@@ -122,7 +123,7 @@ def start_from_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SETTINGS", Settings(many_rows=40))
 
 
-@pytest.mark.parametrize("state", [0, 1])
+@with_long("state", [0, 1])
 def test_many_rows_start_from_a_part(state, monkeypatch):
     rng = np.random.default_rng(8)
     X = with_bias(rng.standard_normal((100, 2)))
@@ -169,7 +170,7 @@ def test_in_high_rank_many_rows_are_looked_through_in_part(monkeypatch):
 
 
 @pytest.mark.parametrize("rank", [7, 10, 12])
-@pytest.mark.parametrize("share", [0.03, 0.3])
+@with_long("share", [0.03, 0.3])
 def test_few_rows_in_high_rank_are_proven(rank, share):
     """The full program in a general solver finds nothing better."""
     rng = np.random.default_rng(rank)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_programs import NAMES, data, reference, target_for
+from variants import with_long
 
 from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
@@ -22,8 +23,8 @@ from cvxnn.solvers.search import Search
 from cvxnn.training import solve
 
 
-@pytest.mark.parametrize("d", [2, 3])
-@pytest.mark.parametrize("name", NAMES)
+@with_long("d", [3, 2])
+@with_long("name", NAMES, always=2)
 def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     X, y = data(d)
     y = target_for(name, y)
@@ -32,7 +33,7 @@ def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     assert_optimum(solution, reference(X, y, 0.1, name, weights))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@with_long("name", NAMES, always=2)
 def test_sampled_solves_its_own_program(name):
     X, y = data(3)
     y = target_for(name, y)
@@ -42,8 +43,8 @@ def test_sampled_solves_its_own_program(name):
     assert_optimum(solution, reference(X, y, 0.1, name, patterns=patterns), optimum)
 
 
-@pytest.mark.parametrize("beta", [0.3, 3.0])
-@pytest.mark.parametrize("d", [2, 3])
+@with_long("beta", [0.3, 3.0])
+@with_long("d", [3, 2])
 def test_nearly_absolute_values(d, beta):
     """Huber's loss with a delta of a five-hundredth of the targets."""
     X, y = data(d)

@@ -11,6 +11,7 @@ import pytest
 from programs import COUNTS, LOSSES, Activations, targets
 from relaxation_instances import rows_and_weights
 from scipy.sparse import csr_array
+from variants import with_long
 
 import cvxnn
 from cvxnn.certificates import DualProof
@@ -42,8 +43,11 @@ CASES = {
     "penalised": (cvxnn.ReLU(skip="penalised"), 1, False),
     "penalised, modulus": (cvxnn.ReLU(-1.0, skip="penalised"), 1, True),
 }
-# Every model with the squared loss, and with one of the others.
-PAIRS = [(name, "squared") for name in CASES]
+# Every model with the squared loss, and with one of the others; of models that are alike one.
+FEW = ("relu", "average", "free, leaky", "penalised")
+PAIRS = [
+    pytest.param(name, "squared", marks=() if name in FEW else pytest.mark.long) for name in CASES
+]
 PAIRS += [
     pytest.param(name, loss, marks=pytest.mark.long)
     for name, loss in zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
@@ -134,7 +138,7 @@ def exact_bounds(layer, v):
 
 
 @pytest.mark.parametrize(
-    "part", [*range(2), *(pytest.param(k, marks=pytest.mark.long) for k in range(2, 6))]
+    "part", [0, *(pytest.param(k, marks=pytest.mark.long) for k in range(1, 6))]
 )
 def test_nothing_is_claimed_that_is_not_so(part):
     """The bounds of v are not below those of the cells, and v vanishes on what is free."""
@@ -191,7 +195,7 @@ def test_weights_of_rows_beside_an_intercept():
     assert 0.95 * solution.objective <= bound <= solution.objective + solution.objective_error
 
 
-@pytest.mark.parametrize("name", ["intercept", "leaky", "penalised"])
+@with_long("name", ["intercept", "leaky", "penalised"])
 def test_units_of_the_data(name):
     model, _, intercept = CASES[name]
     _, X, y = draw(name, "squared")
@@ -205,7 +209,7 @@ def test_units_of_the_data(name):
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["squared", "squared_hinge"])
+@with_long("loss", ["squared", "squared_hinge"])
 @pytest.mark.parametrize("name", ["modulus", "free", "penalised"])
 def test_any_beta_and_any_network(name, loss):
     model, _, intercept = CASES[name]
@@ -250,6 +254,7 @@ def test_the_rounding_of_the_pulled_dual_point_is_charged(monkeypatch):
     np.testing.assert_allclose(difference, 0.5 * scale.rows * scale.targets, rtol=1e-9)
 
 
+@pytest.mark.long
 def test_a_path_goes_on_with_what_is_known():
     X = np.random.default_rng(1).standard_normal((24, 3))
     y = np.abs(X[:, 0]) + 0.3 * X[:, 1]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn.layers import Layer
@@ -58,8 +59,9 @@ def least_of_starts(X, Y, beta, loss, *, intercept, starts=10, k=8):
     return min(minimize(function, x, jac=True, method="L-BFGS-B").fun for x in first)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("intercept", [pytest.param(False, marks=pytest.mark.long), True])
-@pytest.mark.parametrize("loss", [SquaredLoss(), SoftmaxLoss()], ids=["squared", "softmax"])
+@with_long("loss", [SoftmaxLoss(), SquaredLoss()], ids=["squared", "softmax"])
 def test_bounds_of_solve_beyond_trees(loss, intercept):
     X, Y = drawn(loss)
     with warnings.catch_warnings():

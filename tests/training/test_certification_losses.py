@@ -9,6 +9,7 @@ from runs import quietly
 from scipy.optimize import minimize_scalar
 from sklearn.neural_network import MLPClassifier
 from small_programs import NAMES, FloatArray, data, reference, target_for
+from variants import with_long
 
 from cvxnn.errors import InputError
 from cvxnn.losses import HuberLoss, Loss, as_loss
@@ -45,7 +46,7 @@ def assert_neuron_holds(
     assert neuron.size == pytest.approx(best.x, rel=1e-5)
 
 
-@pytest.mark.parametrize("d", [2, 3])
+@with_long("d", [2, 3])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     X, y = data(d)
@@ -65,7 +66,7 @@ def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     assert best.improving_neuron is best.better_network is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@with_long("name", NAMES, always=2)
 def test_weights_count_rows(name):
     X, y = data(3)
     y = target_for(name, y)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from programs import COUNTS, LOSSES, Activations, draw_rows
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn.results import Verdict
 
 
-@pytest.mark.parametrize("loss", (*LOSSES, *COUNTS))
+@with_long("loss", (*LOSSES, *COUNTS), always=3)
 def test_the_optimum_is_proven_and_the_same_as_that_of_the_training(loss):
     cp = pytest.importorskip("cvxpy")
     X, y = draw_rows(loss, 9, 3)
@@ -47,6 +48,7 @@ def test_what_is_for_networks_without_says_so():
     refused(lambda: cvxnn.descent_path(network, other, X, y, 0.2, widen=True), "no global optimum")
 
 
+@pytest.mark.long
 def test_at_any_rank_the_bound_says_something():
     """Rank 10: no oracle ends, but all patterns of a dozen rows are one program."""
     rng = np.random.default_rng(5)

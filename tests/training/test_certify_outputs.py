@@ -7,6 +7,7 @@ from runs import quietly
 from sentences import refused
 from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from variants import with_long
 
 from cvxnn import Status, TwoLayerNetwork, Verdict, certify, load_certificate, solve
 from cvxnn.losses import as_loss
@@ -67,7 +68,7 @@ def improvable(solutions):
     }
 
 
-@pytest.mark.parametrize(("loss", "intercept"), CASES)
+@with_long(("loss", "intercept"), CASES, always=3)
 def test_an_optimal_network_is_proven_with_the_bound_of_its_training(solutions, loss, intercept):
     solution = solutions[loss, intercept]
     certificate = certify(solution.network, X, TARGETS[loss], BETA, loss=loss)
@@ -138,7 +139,7 @@ def test_what_is_known_without_time_is_below_the_optimum(solutions):
             assert found.better_network is None
 
 
-@pytest.mark.parametrize(("loss", "intercept"), CASES)
+@with_long(("loss", "intercept"), CASES, always=2)
 def test_certificates_are_saved_and_checked(improvable, loss, intercept, tmp_path):
     found, path = improvable[loss, intercept], tmp_path / "proof.npz"
     network = found.network
@@ -159,7 +160,7 @@ def test_weights_of_rows_are_repetitions(solutions):
     assert weighted.dual_bound == pytest.approx(repeated.dual_bound, rel=2e-6)
 
 
-@pytest.mark.parametrize("loss", ["squared", "softmax"])
+@with_long("loss", ["squared", "softmax"])
 def test_too_many_patterns_still_give_a_bound_and_a_neuron(loss):
     rng = np.random.default_rng(5)
     rows = rng.standard_normal((60, 12))
@@ -231,7 +232,7 @@ def test_a_regressor_of_two_targets():
     assert "loss_ that it reports is their mean" in " ".join(found.notes)
 
 
-@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+@with_long("kind", [MLPRegressor, MLPClassifier])
 def test_beta_is_alpha_for_several_outputs_as_well(kind):
     # Without gradients of scikit-learn's loss: at its end the slope of ours is 0 for the weights
     # that both penalise alike, along their scale.

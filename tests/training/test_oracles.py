@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from contracts.cases import assert_consistent
 from programs import LOSSES, targets
+from variants import with_long
 
 from cvxnn import Conv, ReLU, Status, solve
 from cvxnn.array_types import FloatArray
@@ -50,14 +51,27 @@ def losses(name: str) -> tuple[str, ...]:
     return ("squared", "logistic") if "penalised" in name else LOSSES
 
 
-@pytest.mark.parametrize("few", [True, False], ids=["cells where they are few", "no cells"])
+RANKS = [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)]
+
+
+def is_like_another(name, rank, few):
+    """Whether the test is a long one: of each model and rank one way to price is not."""
+    return name in LIKE_OTHERS or (list(MODELS).index(name) + RANKS.index(rank) + few) % 2 == 1
+
+
 @pytest.mark.parametrize(
-    ("rank", "columns"), [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)], ids=lambda k: str(k)
-)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.long if name in LIKE_OTHERS else ()) for name in MODELS],
-)
+    ("name", "rank", "columns", "few"),
+    [
+        pytest.param(
+            name, *rank, few,
+            id=f"{name}-{rank[0]}-{rank[1]}-{'cells where they are few' if few else 'no cells'}",
+            marks=pytest.mark.long if is_like_another(name, rank, few) else (),
+        )
+        for name in MODELS
+        for rank in RANKS
+        for few in (True, False)
+    ],
+)  # fmt: skip
 def test_global_finds_the_optimum_of_exact(name, rank, columns, few, monkeypatch):
     if not few:
         monkeypatch.setattr(choice, "_FEW_PATTERNS", 0)
@@ -110,7 +124,7 @@ def test_a_root_that_mixes_predictions_excludes_sums_over_arcs():
 
 
 @pytest.mark.parametrize("method", ["global", "exact"])
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4))
 def test_bundles_of_nearly_equal_rows(seed, method):
     rng = np.random.default_rng(seed)
     base = rng.integers(-2, 3, (3, 4)).astype(float)

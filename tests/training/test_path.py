@@ -130,6 +130,28 @@ def test_targets_of_zero_have_no_largest_beta(name):
     assert path.n_neurons.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
+@pytest.mark.parametrize("value", [0.0, 0.3])
+def test_equal_samples_beside_an_intercept_have_no_largest_beta(case, value):
+    """Every neuron is a constant, as the intercept is; not the rounding of a sum."""
+    X, y = case.data()
+    weights = np.ones(len(y))
+    weights[-1] = 0.0
+    equal = np.full_like(X, value)
+    assert largest_beta(equal, y, model=case.model, intercept=True) == 0.0
+    # A row of no weight may be another.
+    equal[-1] = 1.0
+    options = {"intercept": True, "sample_weight": weights}
+    assert largest_beta(equal, y, model=case.model, **options) == 0.0
+    path = regularization_path(equal, y, 1, model=case.model, method=case.methods[0], **options)
+    assert path.n_neurons.tolist() == [0]
+
+
+def test_an_activation_of_zero_has_no_largest_beta():
+    X, y = np.zeros((5, 2)), np.arange(5.0)
+    assert largest_beta(X, y, model=cvxnn.Polynomial(1.0, 1.0, 0.0)) == 0.0
+
+
 @pytest.mark.parametrize("option", [{"method": "magic"}, {"tol": -1.0}, {"callback": 3}], ids=str)
 def test_a_path_refuses_arguments_before_any_work(option, monkeypatch):
     monkeypatch.setattr("cvxnn.training.path.largest_beta", None)

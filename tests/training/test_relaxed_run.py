@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Global, InputError, Status
@@ -53,6 +54,7 @@ def test_the_gap_is_that_of_the_relaxation_and_its_bounds_are_in_the_history():
     assert other.objective >= solution.dual_bound
 
 
+@pytest.mark.long
 def test_a_certificate_keeps_its_multipliers():
     for rows, options in ((X, {}), (X[:, :-1], {"intercept": True})):
         solution = solve_quietly(
@@ -66,7 +68,7 @@ def test_a_certificate_keeps_its_multipliers():
         assert not solution.certificate.verify(rows, Y + 1e-9).accepted
 
 
-@pytest.mark.parametrize("options", [{"certify": False}, {"polish": False}])
+@with_long("options", [{"certify": False}, {"polish": False}])
 def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
     assert bounds_of(solve(method=Global(**options))) == []
     assert bounds_of(solve(method=Global(**options, proof_time=0.5))) != []
@@ -77,6 +79,7 @@ def test_a_time_limit_holds_for_the_proof_too():
     assert solution.elapsed < 20.0 and bounds_of(solution) != []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", ["auto", pytest.param(0.6, marks=pytest.mark.long)])
 def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
     solution = solve_quietly(
@@ -91,7 +94,7 @@ def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
     assert run._search_deadline() is run._deadline
 
 
-@pytest.mark.parametrize(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
+@with_long(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
 def test_other_losses_and_an_intercept(loss, beta):
     y = np.where(Y > 0.3, 1.0, -1.0) if loss == "logistic" else Y + 100.0
     gaps = [
@@ -153,10 +156,10 @@ def test_advice_without_a_warning_is_sentences():
     assert solve_quietly(x, Y, BETA).advice == ""
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("seconds", "limit", "parameter"),
     [(0.0, None, "proof_time"), (0.0, 1.0, "proof_time"), (0.3, 1.0, "proof_time"),
-     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")],
+     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")], always=2,
 )  # fmt: skip
 def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, parameter):
     # So small a beta that no search ends within a limit, and so large a one that it does.
@@ -170,6 +173,7 @@ def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, par
     assert f"with a larger {parameter}" in said or "with more time" in said
 
 
+@pytest.mark.long
 def test_few_rows_whose_exact_search_was_cut_short_may_be_proven(monkeypatch):
     rng = np.random.default_rng(70)
     X, y = rng.standard_normal((70, 12)), rng.standard_normal(70)
@@ -185,6 +189,7 @@ def test_few_rows_whose_exact_search_was_cut_short_may_be_proven(monkeypatch):
     assert cut.dual_bound <= proven.objective <= cut.objective * (1.0 + 1e-9)
 
 
+@pytest.mark.long
 def test_estimators_say_what_solve_says():
     labels = np.where(Y > 0.3, 1, 0)
     for model, y in ((cvxnn.ConvexReLURegressor, Y), (cvxnn.ConvexReLUClassifier, labels)):
@@ -207,6 +212,7 @@ def test_seconds_that_are_none(seconds):
         cvxnn.certify(network, X, Y, BETA, proof_time=seconds)
 
 
+@pytest.mark.long
 def test_certify_says_what_more_time_would_bring():
     network = solve(method=Global(certify=False)).network
     certificate = cvxnn.certify(network, X, Y, BETA, proof_time=0.5)
@@ -226,7 +232,7 @@ def test_estimators_prove_for_as_long_as_they_are_told():
     assert long.solution_.gap == pytest.approx(long.dual_gap_)
 
 
-@pytest.mark.parametrize("multi_class", ["softmax", "ovr"])
+@with_long("multi_class", ["softmax", "ovr"])
 def test_networks_of_classes_share_the_time(multi_class):
     labels = np.digitize(Y, [0.0, 1.0])
     plain, long = (

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from kkt import assert_certified
-from problems import PROBLEMS, optimum_of, problem_ids, problem_named
+from problems import PROBLEMS, each_with_long, optimum_of, problem_named
 from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 from cvxnn.methods import Exact, Sampled
 from cvxnn.patterns import PatternSet, enumerate_patterns, sample_patterns
@@ -19,7 +20,7 @@ def ring() -> tuple[np.ndarray, np.ndarray]:
     return problem.X, problem.y
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+@each_with_long(PROBLEMS)
 def test_exact_and_global_are_certified_from_both_sides(problem):
     X, y, beta = problem.X, problem.y, problem.beta
     exact, *found = (
@@ -36,7 +37,7 @@ def test_exact_and_global_are_certified_from_both_sides(problem):
         assert found[0].objective <= solution.objective + 1e-8 * max(solution.objective, 1e-300)
 
 
-@pytest.mark.parametrize("scheme", ["gaussian", "data"])
+@with_long("scheme", ["data", "gaussian"])
 @pytest.mark.parametrize("name", ["d1_n50", "d2_n50_beta1", "d5_n10", "rank2_zero_row_n10"])
 def test_sampled_solves_its_own_program(name, scheme):
     problem = problem_named(name)
@@ -103,7 +104,7 @@ def _many_cells() -> tuple[np.ndarray, np.ndarray]:
     return X, np.sin(2.0 * X[:, 0]) + np.maximum(X[:, 1], 0.0) + noise
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("make", "beta", "loss"),
     [(ring, 1.0, "squared"), (ring, 1.0, "huber"), (_many_cells, 320.0, "squared")],
 )
@@ -145,7 +146,7 @@ def test_sampled_network_stays_in_the_sampled_cells():
         assert (signs * row).min(axis=1).max() >= -1e-7
 
 
-@pytest.mark.parametrize("noise", [1e-6, 1e-8, 1e-10])
+@with_long("noise", [1e-8, 1e-6, 1e-10])
 def test_nearly_parallel_rows_do_not_stop_the_global_method(noise):
     """Their cells are slivers, on which the program loses its digits; the exact method tells."""
     rng = np.random.default_rng(0)

@@ -9,7 +9,8 @@ import pytest
 import tampering
 from contracts import cases
 from contracts.cases import CASES
-from problems import PROBLEMS, SMALL_PROBLEMS, optimum_of, problem_ids
+from problems import PROBLEMS, SMALL_PROBLEMS, each_with_long, optimum_of
+from variants import with_long
 
 import cvxnn
 import cvxnn.verification
@@ -36,8 +37,8 @@ def plane():
     return X, rng.standard_normal(30)
 
 
-@pytest.mark.parametrize("method", ["global", "exact"])
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+@with_long("method", ["global", "exact"])
+@each_with_long(PROBLEMS)
 def test_certificates_of_the_reference_problems_are_accepted(problem, method):
     solution, certificate = solved(problem.X, problem.y, problem.beta, method=method)
     report = certificate.verify(problem.X, problem.y, network=solution.network)
@@ -70,7 +71,7 @@ def test_certificates_of_every_kind_of_network(case, is_other):
         assert report.bound <= cases.lowest(case.name, loss) * (1.0 + 1e-9)
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic", cvxnn.HuberLoss(0.5)])
+@with_long("loss", ["logistic", "squared", cvxnn.HuberLoss(0.5)])
 def test_weights_and_intercepts(plane, loss):
     X, y = plane
     y = np.sign(y) if loss == "logistic" else y
@@ -100,7 +101,7 @@ def test_a_dual_point_beside_an_intercept_needs_the_sum_zero(plane):
 
 
 @pytest.mark.parametrize("slope", [0.0, -1.0])
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_a_free_skip_connection(plane, slope, intercept):
     X, y = plane
     X, y, weights = X[:, : 3 - intercept], y + 3.0 * X[:, 0], np.linspace(0.5, 2.0, 30)
@@ -167,6 +168,7 @@ def test_multipliers_of_the_relaxation():
     assert not other.accepted and other.bound < report.bound
 
 
+@pytest.mark.long
 def test_leaves_above_the_relaxation():
     case = tampering.case_of("leaves")
     certificate = case.certificate

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tampering
 from networks.cases import penalty, values
+from variants import with_long
 
 import cvxnn
 from cvxnn import Conv, Gated, InputError, ReLU
@@ -44,7 +45,7 @@ def solved(name):
     return data, y, cvxnn.solve(data, y, 1.5, **options)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("stated", "given", "words"),
     [
         ("plain", "intercept", "has the intercept"),
@@ -68,6 +69,7 @@ def solved(name):
         ("filters", "sides", r"sides \(2, 1\), .* sides \(2, 2\)"),
         ("filters", "leaky filters", "the slope 0.2, .* the slope 0"),
     ],
+    always=13,
 )
 def test_another_kind_of_network(stated, given, words):
     data, y, solution = solved(stated)
@@ -152,6 +154,12 @@ def test_a_report_names_the_settings():
         "leaky",
         "constraints",
         "gates",
+        "polynomial",
+        "quantized",
+        "ramps",
+        "three gated layers",
+        pytest.param("sub-networks", marks=pytest.mark.long),
+        pytest.param("polynomial, filters", marks=pytest.mark.long),
         pytest.param("images", marks=pytest.mark.long),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rational
+from variants import with_long
 from verification.brute_force import by_cells, largest_by_cells
 
 from cvxnn.errors import InputError
@@ -62,7 +63,7 @@ def test_one_feature_and_rows_of_a_plane_in_space():
 
 
 @each_tree
-@pytest.mark.parametrize(("n", "d"), [(6, 3), (9, 3), (7, 4), (6, 6)])
+@with_long(("n", "d"), [(6, 3), (7, 4), (9, 3), (6, 6)], always=2)
 def test_a_tree_is_above_all_cells_and_no_more_than_its_target(kind, n, d):
     rng = np.random.default_rng(n + d)
     X, v = rng.standard_normal((n, d)), rng.standard_normal(n)

@@ -15,7 +15,8 @@ from cvxnn.cli.reporting import say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import Features, Table, check_different
 from cvxnn.errors import InputError, ModelFileError
-from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.base import Network
+from cvxnn.networks.weights import FilterNetwork
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class NetworkTable:
     @classmethod
     def read(
         cls,
-        network: TwoLayerNetwork,
+        network: Network,
         metadata: Mapping[str, Any],
         model: Path,
         data: Path,
@@ -66,7 +67,7 @@ class NetworkTable:
         """
         source = Source.read(data)
         table, n_outputs = Table(source), network.n_outputs or 1
-        features = network_features(metadata, network.n_features, model, targets, table)
+        features = network_features(metadata, _columns_read(network), model, targets, table)
         for name in (*features.names, *features.targets):
             table.require(name)
         is_word = has_classes and n_outputs > 1 and len(features.targets) == 1
@@ -83,12 +84,15 @@ class NetworkTable:
 
 def network_features(
     metadata: Mapping[str, Any],
-    n_features: int,
+    n_features: int | None,
     model: Path,
     targets: Sequence[str],
     table: Table,
 ) -> Features:
-    """The columns that the model names, or else all but the targets."""
+    """The columns that the model names, or else all but the targets.
+
+    A network that reads rows of any length, as signals, has None for its features.
+    """
     check_different(targets)
     if "feature_names" in metadata:
         features = Features.from_metadata(metadata, n_features, str(model))
@@ -105,8 +109,8 @@ def network_features(
         table.require(target)
     named = ", ".join(map(repr, targets))
     names = tuple(name for name in table.columns if name not in targets)
-    has_bias = len(names) == n_features - 1
-    if not has_bias and len(names) != n_features:
+    has_bias = n_features is not None and len(names) == n_features - 1
+    if not has_bias and n_features not in (None, len(names)):
         raise InputError(
             f"{model} names no columns, and its network reads {n_features} features where the "
             f"table has {len(names)} besides {named}."
@@ -114,6 +118,12 @@ def network_features(
     with_bias = " and a column of ones" if has_bias else ""
     say(f"{model} names no columns: it is given all but {named}, in their order{with_bias}.")
     return Features(names, tuple(targets), has_bias)
+
+
+def _columns_read(network: Network) -> int | None:
+    """Features of the rows that a network reads; None for filters, which may see longer ones."""
+    is_filter = isinstance(network, FilterNetwork) or getattr(network, "is_convolutional", False)
+    return None if is_filter else getattr(network, "n_features", None)
 
 
 def _wrong_count(

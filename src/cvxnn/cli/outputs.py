@@ -22,6 +22,7 @@ from cvxnn.cli.reporting import discard, say, stdout_error
 from cvxnn.errors import InputError
 from cvxnn.files import check_target
 from cvxnn.networks import TwoLayerNetwork
+from cvxnn.networks.base import Network
 from cvxnn.networks.storage import SUFFIXES
 from cvxnn.progress import format_gap, format_number
 from cvxnn.results import NetworkCertificate, Solution
@@ -71,6 +72,15 @@ def load_model(path: Path) -> tuple[TwoLayerNetwork, dict[str, Any]]:
     """The network in a file that 'cvxnn solve' has saved, and its metadata."""
     check_model_name(path)
     return TwoLayerNetwork.load_with_metadata(path)
+
+
+def load_any_model(path: Path) -> tuple[Network, dict[str, Any]]:
+    """The network of any kind in a file, and its metadata."""
+    # Here and not above: it loads all models.
+    from cvxnn.models.base import load_network
+
+    check_model_name(path)
+    return load_network(path)
 
 
 def counted(number: int, noun: str) -> str:

@@ -265,7 +265,9 @@ class Features:
         }
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any], n_features: int, source: str) -> Features:
+    def from_metadata(
+        cls, metadata: Mapping[str, Any], n_features: int | None, source: str
+    ) -> Features:
         """Read back :meth:`to_metadata`; `ModelFileError` if it does not fit the network."""
         try:
             features = cls(
@@ -282,9 +284,9 @@ class Features:
             ) from error
         sizes = {len(features.names)}
         sizes.update(len(part) for part in (features.mean, features.scale) if part is not None)
-        if sizes != {n_features - features.bias} or (features.mean is None) != (
-            features.scale is None
-        ):
+        if n_features is not None:
+            sizes.add(n_features - features.bias)
+        if len(sizes) > 1 or (features.mean is None) != (features.scale is None):
             raise ModelFileError(f"{source} names other features than its network has.")
         return features
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from cvxnn.estimators.inputs import Samples
     from cvxnn.verification import BoundCertificate, Verification
 
-_Data = Annotated[Path, argument("The table that the model was trained on.", "DATA.csv")]
+_Data = Annotated[
+    Path,
+    argument(
+        "The table that the model was trained on; or an .npz with X, y and perhaps sample_weight.",
+        "DATA.csv",
+    ),
+]
 _Target = Annotated[
     list[str] | None,
     option("Column it predicts, several times for several; the model's own.", PROBLEM, "COLUMN"),
@@ -61,14 +68,16 @@ def verify(
     By code that shares nothing with the training: it trusts nothing in the file. Ctrl-C ends a
     search with the bound that it has proven so far, as --time-limit does.
 
+    MODEL is of 'cvxnn fit' or 'cvxnn solve', or any network that was saved with its certificate.
+    One that reads images takes DATA.npz, with arrays of the names X and y.
+
     Exit codes: 0 the bound and the objective of the file are confirmed; 1 they are not, with
     the bound that was; 2 a mistake in the options, the data or the file.
     """
     from cvxnn.validation import check_positive
 
     check_positive(time_limit, "--time-limit")
-    read = _of_table_model if model.suffix.lower() == ".skops" else _of_network
-    claim = read(model, data, target or [])
+    claim = _reader(model, data)(model, data, target or [])
     with deferred_interrupts():
         report = claim.certificate.verify(
             claim.X, claim.y, claim.weights, network=claim.network,
@@ -80,13 +89,33 @@ def verify(
     raise typer.Exit(end_code(report.accepted, interrupted=is_interrupted))
 
 
-def _of_network(model: Path, data: Path, targets: list[str]) -> _Claim:
-    """That of a network in a file of its own."""
-    from cvxnn.cli.network_tables import NetworkTable
-    from cvxnn.cli.outputs import load_model
+def _reader(model: Path, data: Path) -> Callable[[Path, Path, list[str]], _Claim]:
+    if model.suffix.lower() == ".skops":
+        return _of_table_model
+    return _of_arrays if data.suffix.lower() == ".npz" else _of_network
+
+
+def _of_arrays(model: Path, data: Path, targets: list[str]) -> _Claim:
+    """That of a network in a file of its own, on arrays as they were given to the training."""
+    from cvxnn.cli.array_files import read_arrays
+    from cvxnn.cli.outputs import load_any_model
     from cvxnn.networks.storage import load_certificate
 
-    network, metadata = load_model(model)
+    if targets:
+        raise InputError(f"{data} has its targets in the array y; leave --target out.")
+    network, _ = load_any_model(model)
+    arrays = read_arrays(data, needed=("X", "y"), others=("sample_weight",))
+    weights = arrays.get("sample_weight")
+    return _Claim(load_certificate(model), network, arrays["X"], arrays["y"], weights)
+
+
+def _of_network(model: Path, data: Path, targets: list[str]) -> _Claim:
+    """That of a network in a file of its own, on a table."""
+    from cvxnn.cli.network_tables import NetworkTable
+    from cvxnn.cli.outputs import load_any_model
+    from cvxnn.networks.storage import load_certificate
+
+    network, metadata = load_any_model(model)
     certificate = load_certificate(model)
     has_classes = certificate.loss.get("name") == "softmax"
     table = NetworkTable.read(network, metadata, model, data, targets, has_classes=has_classes)

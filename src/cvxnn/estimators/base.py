@@ -5,20 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from cvxnn.array_types import Array
-from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.default_beta import Guess
 from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.last_fit import LastFit
 from cvxnn.estimators.model_estimator import ModelEstimator
+from cvxnn.estimators.on_cluster import ClusterTable
 from cvxnn.estimators.remarks import remark_on_empty
 from cvxnn.estimators.seen_classes import SeenClasses
 from cvxnn.estimators.tasks import Task
@@ -36,10 +38,11 @@ from cvxnn.validation import (
     check_choice,
     check_count,
     check_flag,
-    check_positive,
     check_proof_time,
     check_random_state,
+    is_dask,
 )
+from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.report import Verification
 
 Weights = ArrayLike | None
@@ -91,7 +94,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
                 "of X, so that patterns of X are none of theirs. solve takes patterns."
             )
         if self.warm_start and not model.capabilities.warm_start:
-            raise InputError(f"{model!r} takes no warm_start.")
+            raise InputError(f"{model.label} takes no warm_start.")
 
     @property
     def _flags(self) -> tuple[str, ...]:
@@ -179,12 +182,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             raise InputError("X and y must be those that it was fitted to.")
         reports, training = [], reader._training()
         for solution, samples in zip(self.solutions_, problems, strict=True):
-            if solution.certificate is None:
-                raise InputError("The fit has a network without a certificate.")
+            certificate = solution.certificate
+            if not isinstance(certificate, BoundCertificate):
+                raise InputError("The fit has a network without a certificate of its own.")
             # Of the outputs that were trained.
             seen = SeenClasses.of(training, samples)
             narrowed, (network,) = seen.narrowed(samples), seen.starts([solution.network])
-            report = solution.certificate.verify(
+            report = certificate.verify(
                 narrowed.X, narrowed.y, narrowed.weights, network=network, time_limit=time_limit
             )
             reports.append(report)
@@ -209,6 +213,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         self, X: ArrayLike, y: ArrayLike, sample_weight: Weights, params: dict[str, Any]
     ) -> None:
         self._check_parameters()
+        if is_dask(X) or is_dask(y):
+            self._fit_on_cluster(X, y, sample_weight)
+            return
         last = self._last_fit()
         table = self._read(X, y, sample_weight)
         merged = self._merged(table)
@@ -230,6 +237,13 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             solutions = self._train_all(training, problems, chosen, budget, report)
             self._keep(self._proven(training, problems, budget, solutions))
         self._say(training, problems)
+
+    def _fit_on_cluster(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """The same for rows in dask, where there is something for them."""
+        raise InputError(
+            f"{type(self).__name__} does not take rows in dask: choose a beta on some of them, and "
+            "fit the estimator without CV, whose beta grows with the number of rows."
+        )
 
     @abstractmethod
     def _choose_beta(
@@ -263,6 +277,24 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
     @abstractmethod
     def _keep_networks(self, networks: list[Network]) -> None:
         """The fitted attributes of one network, or of one for each class."""
+
+    @property
+    @abstractmethod
+    def _beta_grows(self) -> bool:
+        """Whether a beta that is guessed grows with the number of rows."""
+
+    @property
+    @abstractmethod
+    def _scales_targets(self) -> bool:
+        """Whether targets have units of their own."""
+
+    @abstractmethod
+    def _cluster_targets(self, table: ClusterTable) -> Any:
+        """Targets in dask, or the numbers of classes, which become attributes."""
+
+    @abstractmethod
+    def _cluster_problems(self, targets: Any) -> list[Any]:
+        """The targets of each network, as it is trained on them."""
 
     @property
     @abstractmethod
@@ -311,6 +343,9 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """One network for each problem; after Ctrl-C the others are left where they start."""
         solutions: list[Solution[Any]] = []
         is_over = chosen.cut_short is Status.INTERRUPTED
+        at_once = min(effective_n_jobs(), len(problems))
+        if at_once > 1 and not is_over:
+            return self._train_at_once(training, problems, chosen, budget, at_once)
         for samples, starts in zip(problems, chosen.starts, strict=True):
             left = len(problems) - len(solutions)
             deadline = Deadline(AT_ONCE) if is_over else budget.share_of(left)
@@ -329,6 +364,27 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         if chosen.cut_short is not None:
             solutions = [_cut_short(solution, chosen.cut_short) for solution in solutions]
         return solutions
+
+    def _train_at_once(
+        self,
+        training: Training,
+        problems: list[Samples],
+        chosen: Chosen,
+        budget: Budget,
+        at_once: int,
+    ) -> list[Solution[Any]]:
+        """The same where a backend of joblib takes several networks at a time; none is shown."""
+        seconds = budget.share_of(-(-len(problems) // at_once))
+        proofs = budget.proofs / len(problems) if budget.is_automatic else None
+        every = [SeenClasses.of(training, samples) for samples in problems]
+        tasks = [
+            Task(training, seen.narrowed(samples), chosen.beta, seen.starts(starts), None)
+            for seen, samples, starts in zip(every, problems, chosen.starts, strict=True)
+        ]
+        found = Parallel(prefer="threads")(
+            delayed(Task.run)(task, seconds, proofs) for task in tasks
+        )
+        return [seen.solution(solution) for seen, solution in zip(every, found, strict=True)]
 
     def _proven(
         self,
@@ -389,45 +445,6 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
             again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
             advice = f"{again} to go on"
         warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class GivenBeta(ConvexEstimator):
-    """What the estimators of one beta share; not for use by itself."""
-
-    beta: float | str = field(default="auto", kw_only=False)
-
-    @property
-    def _advice_on_empty(self) -> str:
-        return "Take a smaller beta, or the estimator with CV, which chooses one."
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if not self._is_automatic:
-            check_positive(self.beta, "beta")
-
-    @property
-    def _given_betas(self) -> list[float]:
-        return [] if self._is_automatic else [float(self.beta)]
-
-    @property
-    def _is_automatic(self) -> bool:
-        return isinstance(self.beta, str) and self.beta == "auto"
-
-    def _choose_beta(
-        self,
-        training: Training,
-        table: Table,
-        problems: list[Samples],
-        budget: Budget,
-        params: dict[str, Any],
-    ) -> Chosen:
-        nothing: Starts = [()] * len(problems)
-        if not self._is_automatic:
-            return Chosen(float(self.beta), nothing)
-        with suitable_threads(len(table)):
-            guess = self._automatic_beta(training, problems, budget.deadline)
-        return Chosen(guess.beta, nothing, Status.INTERRUPTED if guess.is_interrupted else None)
 
 
 def _both(*callbacks: OnRound) -> OnRound:

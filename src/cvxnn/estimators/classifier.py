@@ -15,15 +15,22 @@ from sklearn.utils.multiclass import check_classification_targets
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.estimators.array_dispatch import like_dispatched
-from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
+from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.default_beta import Guess, classification_beta
+from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
+from cvxnn.estimators.on_cluster import (
+    ClusterTable,
+    by_blocks,
+    in_columns,
+    one_against_others,
+)
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, SoftmaxLoss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import check_choice
+from cvxnn.validation import check_choice, is_dask
 
 _MULTI_CLASS = ("auto", "softmax", "ovr")
 
@@ -49,11 +56,15 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
     @like_dispatched
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Values of the outputs, shape (n,) for two classes, else (n, n_classes)."""
+        if is_dask(X):
+            return by_blocks(self.decision_function, X)
         return self._decisions(X)
 
     @like_dispatched
     def predict(self, X: ArrayLike) -> Array:
-        """Labels, shape (n,)."""
+        """Labels, shape (n,); of rows in dask they are in dask."""
+        if is_dask(X):
+            return by_blocks(self.predict, X)
         values = self._decisions(X)
         best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
         return np.asarray(self.classes_[best])
@@ -66,6 +77,8 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         Those of more than two classes are the softmax of the outputs; of one network for each
         class they are the logistic functions of the networks, divided by their sum.
         """
+        if is_dask(X):
+            return by_blocks(self.predict_proba, X)
         decisions = self._decisions(X)
         if self.networks_[0].n_outputs is not None:
             return np.asarray(softmax(decisions, axis=1))
@@ -91,8 +104,8 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         if not self._takes_outputs:
             raise InputError(
                 "multi_class='softmax' needs a model and a method of several outputs, such as "
-                f"ReLU() and 'global'; {self._model()!r} by method={as_method(self.method).name!r} "
-                "has one: take 'ovr'."
+                f"ReLU() and 'global'; {self._model().label} by "
+                f"method={as_method(self.method).name!r} has one: take 'ovr'."
             )
 
     @property
@@ -152,6 +165,28 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         self, training: Training, problems: list[Samples], deadline: Deadline
     ) -> Guess:
         return classification_beta(training, problems, deadline)
+
+    @property
+    def _beta_grows(self) -> bool:
+        # That of classes is of the rank.
+        return False
+
+    @property
+    def _scales_targets(self) -> bool:
+        return False
+
+    def _cluster_targets(self, table: ClusterTable) -> Any:
+        if self.class_weight is not None:
+            raise InputError("class_weight is not for rows in dask: give sample_weight.")
+        self.classes_ = table.classes()
+        return table.numbered(self.classes_)
+
+    def _cluster_problems(self, targets: Any) -> list[Any]:
+        numbers = range(len(self.classes_))
+        if self._is_joint:
+            return [in_columns(targets, len(numbers))]
+        positive = numbers[1:] if len(numbers) == 2 else numbers
+        return [one_against_others(targets, k) for k in positive]
 
     def _keep_networks(self, networks: list[Network]) -> None:
         self.networks_ = networks

@@ -22,10 +22,11 @@ from sklearn.utils.metadata_routing import (
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.blas import suitable_threads
 from cvxnn.errors import InputError
-from cvxnn.estimators.base import Chosen, ConvexEstimator, GivenBeta, Starts, Weights
+from cvxnn.estimators.base import Chosen, ConvexEstimator, Starts, Weights
 from cvxnn.estimators.callbacks import with_callbacks
 from cvxnn.estimators.classifier import ConvexClassifier, ConvexReLUClassifier
 from cvxnn.estimators.folds import Fold, Scoring
+from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, class_weighted
 from cvxnn.estimators.paths import path_of
 from cvxnn.estimators.regressor import ConvexRegressor, ConvexReLURegressor
@@ -290,7 +291,8 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         and that of a quantile minus the mean of these, in the units of y. The loss on the
         test rows, with the weights of the training, decides between equal scores.
     n_jobs : int or None, default None
-        Folds at the same time, in threads.
+        Folds at the same time: in threads, or where a backend of joblib has them, as
+        ``with joblib.parallel_config("dask")``.
     time_limit : float, None or "auto", default "auto"
         As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
         it at most goes to the folds: where that ends them, the best beta so far is taken,

@@ -59,8 +59,10 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     columns and targets of deviation 1: it costs 0.6 % of the root mean square error on average,
     0.2 % in the median, against the choice of five folds; a beta of 1 costs 23 % and 3 %. Which
     samples are held out does not depend on their order, nor on signs of columns and targets. Other
-    models than ReLU, and the fewest samples, get the beta of 1.
+    models than ReLU, and the fewest samples, get the beta of 1; those of three layers that of two,
+    which are among them at the same price.
     """
+    training = training.of_two_layers
     variance, unit = _sizes(samples)
     oriented = _oriented(samples, turns_targets=not training.loss.has_log_link)
     held_out = _ordered_fold(len(samples.y))
@@ -110,11 +112,12 @@ def classification_beta(
     Measured by `benchmarks/default_beta.py` with the logistic loss, on 30 tables with columns of
     deviation 1: no worse than the choice of five folds on average (-0.05 +- 0.22 points of
     accuracy), where a hundredth of the largest beta costs 0.8. Models without plain rows get
-    that hundredth. Of several classes by `benchmarks/class_betas.py`, on 16 tables of 3 to 26
-    classes: the root of half the rank costs 0.4 +- 0.5 points of accuracy and 0.034 of the mean
-    loss against the choice of three folds, the whole root 0.5 +- 0.6 and 0.048.
+    that hundredth, those of three layers the beta of two. Of several classes by
+    `benchmarks/class_betas.py`, on 16 tables of 3 to 26 classes: the root of half the rank costs
+    0.4 +- 0.5 points of accuracy and 0.034 of the mean loss against the choice of three folds, the
+    whole root 0.5 +- 0.6 and 0.048.
     """
-    first = problems[0]
+    training, first = training.of_two_layers, problems[0]
     _, unit = _sizes(replace(first, y=np.zeros_like(first.y)))
     is_plain = training.has_plain_rows(first)
     share = 1.0 if first.n_outputs == 1 else _OF_RANK

@@ -72,7 +72,7 @@ class LastFit:
             except InputError as error:
                 raise InputError(
                     "With warm_start=True model, hidden_bias and samples must be like those of "
-                    f"the last fit: its networks are none of {training.model!r} on samples of "
+                    f"the last fit: its networks are none of {training.model.label} on samples of "
                     f"shape {now.shape}."
                 ) from error
 

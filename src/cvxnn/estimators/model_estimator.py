@@ -140,7 +140,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
         if data.ndim not in model.data_axes:
             axes = " or ".join(map(str, model.data_axes))
             raise InputError(
-                f"X must have {axes} axes for {model!r} in a {type(self).__name__}, "
+                f"X must have {axes} axes for {model.label} in a {type(self).__name__}, "
                 f"got shape {data.shape}."
             )
         self.sample_shape_ = data.shape[1:]

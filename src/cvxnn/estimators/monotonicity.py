@@ -40,9 +40,9 @@ def constrained(model: Model, monotonic_cst: Any, names: Array | None) -> Model:
         return model
     own = model.get_params()
     if _NAME not in own:
-        raise InputError(f"{_NAME} is for networks of ReLU, not for {model!r}.")
+        raise InputError(f"{_NAME} is for networks of ReLU, not for {model.label}.")
     if own[_NAME] is not None:
-        raise InputError(f"{_NAME} must be None where model has one already, got {model!r}.")
+        raise InputError(f"{_NAME} must be None where model has one already, got {model.label}.")
     if isinstance(monotonic_cst, Mapping):
         if not monotonic_cst:
             return model

@@ -12,10 +12,12 @@ from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
 from cvxnn.estimators.array_dispatch import like_dispatched
-from cvxnn.estimators.base import ConvexEstimator, GivenBeta, Weights
+from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
 from cvxnn.estimators.deviance import explained_deviance
+from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
+from cvxnn.estimators.on_cluster import ClusterTable, by_blocks
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.training import Training
 from cvxnn.interrupts import Deadline
@@ -23,7 +25,7 @@ from cvxnn.losses import HuberLoss, Loss, QuantileLoss
 from cvxnn.losses.kinked import check_level
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import as_real_array
+from cvxnn.validation import as_real_array, is_dask
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -46,8 +48,11 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> FloatArray:
         """What is expected of y, in its units, shape (n,), or (n, c) for c targets.
 
-        Values of the network; with ``loss="poisson"`` or ``"gamma"`` their exponentials.
+        Values of the network; with ``loss="poisson"`` or ``"gamma"`` their exponentials. Of rows in
+        dask they are in dask.
         """
+        if is_dask(X):
+            return by_blocks(self.predict, X)
         values = self._shaped_values(X)
         if not self._loss().has_log_link:
             return values
@@ -110,8 +115,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 
     def _scaling_of(self, samples: Samples) -> Scaling:
         scaling = super()._scaling_of(samples)
-        has_units = self.scale_y and not self._loss().has_log_link
-        return scaling.of_target(samples) if has_units else scaling
+        return scaling.of_target(samples) if self._scales_targets else scaling
 
     def _problems(self, merged: Samples) -> list[Samples]:
         return [self._as_read(merged)]
@@ -121,6 +125,21 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
     ) -> Guess:
         (samples,) = problems
         return regression_beta(training, samples, deadline)
+
+    @property
+    def _beta_grows(self) -> bool:
+        return True
+
+    @property
+    def _scales_targets(self) -> bool:
+        return self.scale_y and not self._loss().has_log_link
+
+    def _cluster_targets(self, table: ClusterTable) -> Any:
+        return table.y
+
+    def _cluster_problems(self, targets: Any) -> list[Any]:
+        scaling = self.scaling_
+        return [(targets - scaling.target_centre) / scaling.target_scale]
 
     def _keep_networks(self, networks: list[Network]) -> None:
         (self.network_,) = networks

@@ -38,6 +38,14 @@ class Task:
     starts: Sequence[Network]
     on_round: OnRound
 
+    def run(self, deadline: Deadline, proofs: float | None) -> Solution[Any]:
+        """Settled, with so many seconds for a proof, or to the gap where there are none said.
+
+        The deadline begins with it: until then a task may have waited.
+        """
+        deadline = Deadline(deadline.length)
+        return self.solve(deadline) if proofs is None else self.settled(deadline, proofs)
+
     def solve(self, deadline: Deadline) -> Solution[Any]:
         """To the gap, or for as long as time allows."""
         return self.training.solve(self.samples, self.beta, deadline, self._start(), self.on_round)

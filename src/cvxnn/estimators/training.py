@@ -29,6 +29,7 @@ from cvxnn.training.certificate import bound_certificate
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
+from cvxnn.verification.certificate import BoundCertificate
 
 OnRound = Callable[[Progress], None] | None
 
@@ -79,6 +80,11 @@ class Training:
         if isinstance(seconds, str):
             return self
         return replace(self, method=self.method.with_proof_time(seconds / n_networks))
+
+    @property
+    def of_two_layers(self) -> Training:
+        """With networks of two layers, for which a beta is found in less time."""
+        return replace(self, model=self.model.of_two_layers)
 
     @property
     def takes_starts(self) -> bool:
@@ -182,10 +188,12 @@ class Training:
         bound, known = proof.bound(problem), solution.certificate
         if bound <= solution.dual_bound:
             return solution
-        certificate = known and bound_certificate(
-            self.model, problem, proof, {}, bound=bound, objective=objective + error,
-            intercept=self.intercept, fingerprint=known.fingerprint,
-        )  # fmt: skip
+        certificate = None
+        if isinstance(known, BoundCertificate):
+            certificate = bound_certificate(
+                self.model, problem, proof, {}, bound=bound, objective=objective + error,
+                intercept=self.intercept, fingerprint=known.fingerprint,
+            )  # fmt: skip
         return replace(
             solution, dual_bound=bound, certificate=certificate,
             program_gap=relative_gap(objective, bound, error, floor),

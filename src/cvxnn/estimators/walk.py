@@ -12,7 +12,12 @@ from cvxnn.array_types import FloatArray
 from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.estimators.folds import Fold, Outcome
-from cvxnn.interrupts import Deadline, deferred_interrupts, forget_interrupt
+from cvxnn.interrupts import (
+    Deadline,
+    check_interrupt,
+    deferred_interrupts,
+    forget_interrupt,
+)
 from cvxnn.networks.base import Network
 from cvxnn.progress import Columns, format_number
 from cvxnn.results import Status
@@ -83,7 +88,7 @@ class Walk:
     deadline : Deadline
         When it passes, the walk ends with what it has.
     n_jobs : int or None
-        Folds at the same time, in threads.
+        Folds at the same time, in threads unless a backend of joblib is chosen.
     patience : int
         Betas without a gain after which it ends.
     show : callable or None
@@ -114,6 +119,8 @@ class Walk:
         with deferred_interrupts():
             try:
                 for beta in betas:
+                    # Folds in other processes do not see it.
+                    check_interrupt()
                     outcomes = self._advance(beta)
                     if self.deadline.passed and self.steps:
                         # These networks were cut short, and others are better.
@@ -157,10 +164,12 @@ class Walk:
             )
 
     def _advance(self, beta: float) -> list[Outcome]:
-        outcomes = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(fold.advance)(beta) for fold in self.folds
+        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(_advanced)(fold, beta) for fold in self.folds
         )
-        return list(outcomes)
+        # From another process they come back as they have become there.
+        self.folds, outcomes = map(list, zip(*found, strict=True))
+        return outcomes
 
     def _take(self, beta: float, outcomes: list[Outcome], seconds: float) -> None:
         step = Step(beta, outcomes, seconds, 0.0, 0.0)
@@ -199,3 +208,9 @@ class Walk:
             step.score > top + gain or (step.score >= top and step.loss < (1.0 - _GAIN) * least)
             for step in latest
         )
+
+
+def _advanced(fold: Fold, beta: float) -> tuple[Fold, Outcome]:
+    """A fold after the next beta, and what came of it."""
+    outcome = fold.advance(beta)
+    return fold, outcome

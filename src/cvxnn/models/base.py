@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import Any, ClassVar, Self
 
@@ -31,6 +31,9 @@ from cvxnn.solvers.smoothing.strategy import SmoothingStrategy
 from cvxnn.solvers.stepwise.strategy import StepwiseStrategy
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import as_real_array, check_choice, check_range
+
+# Characters of a setting that a sentence has room for.
+_LONGEST_SETTING = 24
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,33 @@ class Model(Settings, ABC):
     smooths_gradually: ClassVar[bool] = False
 
     @property
+    def label(self) -> str:
+        """The model in a sentence: its class, and the settings that are no defaults.
+
+        Examples
+        --------
+        >>> from cvxnn import Gated, ReLU
+        >>> ReLU().label, ReLU(skip="free").label, Gated([[0.0] * 40], depth=3).label
+        ('ReLU()', "ReLU(skip='free')", 'Gated(gates=..., depth=3)')
+        """
+        settings = fields(self)  # type: ignore[arg-type]
+        values = ((field, getattr(self, field.name)) for field in settings)
+        shown = (
+            f"{field.name}={_brief(value)}"
+            for field, value in values
+            if not (value is field.default or (np.isscalar(value) and value == field.default))
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @property
     def has_intercept(self) -> bool:
         """Whether there is an intercept even where none is asked for, as biases cost nothing."""
         return False
+
+    @property
+    def of_two_layers(self) -> Model:
+        """Networks of two layers that are among these at the same price; itself where none are."""
+        return self
 
     @property
     def data_axes(self) -> tuple[int, ...]:
@@ -244,22 +271,22 @@ class Model(Settings, ABC):
 
     def _neurons(self, network: Any) -> Neurons:
         """The neurons without the intercept."""
-        raise InputError(f"{self!r} takes no warm_start.")
+        raise InputError(f"{self.label} takes no warm_start.")
 
     def check_method(self, method: Method) -> None:
         """InputError if such networks are not trained by a method; says which can."""
         accepted = self.capabilities.methods
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
-            raise InputError(f"{self!r} is trained by {names}, not by method={method.name!r}.")
+            raise InputError(f"{self.label} is trained by {names}, not by method={method.name!r}.")
 
     def check_loss(self, loss: Loss) -> None:
         """InputError if such networks are not trained with a loss; says with which."""
         if loss.is_kinked and not self.capabilities.kinks:
             instead = "SquaredHingeLoss()" if loss.has_labels else "HuberLoss(0.01)"
             raise InputError(
-                f"{self!r} is trained with smooth losses: take {instead}, for targets of size 1, "
-                "instead of one with kinks."
+                f"{self.label} is trained with smooth losses: take {instead}, for targets of "
+                "size 1, instead of one with kinks."
             )
 
     def check_outputs(self, n_outputs: int, method: Method) -> None:
@@ -268,7 +295,9 @@ class Model(Settings, ABC):
             return
         accepted = self.capabilities.outputs
         if not accepted:
-            raise InputError(f"{self!r} has one output: y must be 1-D, got {n_outputs} columns.")
+            raise InputError(
+                f"{self.label} has one output: y must be 1-D, got {n_outputs} columns."
+            )
         if method.name not in accepted:
             names = " or ".join(f"method={name!r}" for name in accepted)
             raise InputError(
@@ -278,10 +307,10 @@ class Model(Settings, ABC):
     def check_warm_start(self, network: object, rows: Any, shape: tuple[int, ...]) -> None:
         """InputError if a network is none to start from, on rows of samples of this shape."""
         if not self.capabilities.warm_start:
-            raise InputError(f"{self!r} takes no warm_start.")
+            raise InputError(f"{self.label} takes no warm_start.")
         if not isinstance(network, self.kind):
             raise InputError(
-                f"warm_start must be a {self.kind.__name__} or None for {self!r}, "
+                f"warm_start must be a {self.kind.__name__} or None for {self.label}, "
                 f"got {type(network).__name__}."
             )
         with np.errstate(over="ignore"):
@@ -297,7 +326,7 @@ class Model(Settings, ABC):
                 f"warm_start must have the {rows.n_features} features of X, got {found}."
             )
         if not self.network(neurons, shape).is_like(network):
-            raise InputError(f"warm_start must be a network of {self!r}, got {network!r}.")
+            raise InputError(f"warm_start must be a network of {self.label}, got {network!r}.")
 
 
 class LayerModel(Model):
@@ -354,12 +383,18 @@ def check_landscape(model: object, name: str) -> None:
     --------
     >>> check_landscape("circular_conv", "OptimalSet")
     Traceback (most recent call last):
-    cvxnn.errors.InputError: OptimalSet is for ReLU(slope=0.0, skip=None), not for CircularConv():
+    cvxnn.errors.InputError: OptimalSet is for ReLU(), not for CircularConv():
     solve and regularization_path train it.
     """
     model = as_model(model)
     if not model.capabilities.landscape:
         raise only_for_relu(name, model)
+
+
+def _brief(value: object) -> str:
+    """A setting in a few characters."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SETTING else "..."
 
 
 def _model_class(name: str) -> type[Model]:

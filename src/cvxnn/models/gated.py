@@ -131,6 +131,8 @@ class Gated(Model):
                 raise InputError("second_gates are for depth=3.")
             check_data(self.second_gates, "second_gates")
         check_count(self.n_second_gates, "n_second_gates")
+        if self.depth == 2 and self.n_second_gates != Gated.n_second_gates:
+            raise InputError("n_second_gates are for depth=3.")
 
     def __repr__(self) -> str:
         # In a sentence their shape says enough.

@@ -11,12 +11,15 @@ from cvxnn.errors import InputError
 from cvxnn.layers.line import Line
 from cvxnn.layers.parallel import ParallelRows
 from cvxnn.models.base import Capabilities, Choices, Model
+from cvxnn.models.relu import ReLU
 from cvxnn.networks.parallel import ParallelNetwork
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.parallel.neurons import SubNetworks
+from cvxnn.solvers.parallel.rough_strategy import RoughSubNetworkStrategy
 from cvxnn.solvers.parallel.strategy import ParallelStrategy
 from cvxnn.solvers.ramps.neurons import Ramps
 from cvxnn.solvers.ramps.search import RampStrategy
+from cvxnn.solvers.relaxed import needs_relaxation
 from cvxnn.solvers.strategy import Strategy
 from cvxnn.validation import check_count, check_data
 
@@ -31,7 +34,9 @@ class Parallel(Model):
 
     Without biases the optimum is certified where a tree over the signs of sub-networks gets to
     its end: few rows, of low rank; beyond, the best network is local search's, and the gap is
-    what the tree has proven. A column of ones in X is a bias of hidden units, which is penalised.
+    what the tree has proven, or in rank 7 and more, with more than 64 distinct rows, a relaxation:
+    about half a per cent at a large beta, and much more at a small one. A column of ones in X is a
+    bias of hidden units, which is penalised.
 
     With ``bias="free"``, on one feature, every hidden unit and every sub-network has a bias
     that costs nothing. A sub-network of one hidden unit is then a ramp
@@ -61,8 +66,10 @@ class Parallel(Model):
     Without biases: the joint dual over leaves of sign choices, whose constraints are neurons
     that an oracle of two layers finds; a round solves a few quadratic programs of O(L n)
     variables for L leaves by Clarabel, and prices 2 L vectors. It ends for few rows of low rank;
-    above 1000 rows there are ascents, descents and a bound without choices. ``docs/deep.md``
-    has the proof.
+    above 1000 rows there are ascents, descents and a bound without choices. In high rank, where
+    no oracle of two layers ends, a rough search grows sub-networks from neurons, and the dual
+    point, coefficients and the multipliers that bound both vectors are found together by the
+    alternating direction method. ``docs/deep.md`` has the proof.
 
     With free biases: an active set of knots, whose steps are tridiagonal systems in the basis
     of hats, exact for the squared loss; O(n) for every knot that comes or goes. The bound is
@@ -111,6 +118,10 @@ class Parallel(Model):
         return self.bias == "free"
 
     @property
+    def of_two_layers(self) -> Model:
+        return ReLU() if self.bias is None else self
+
+    @property
     def takes_ones(self) -> bool:  # type: ignore[override]
         return self.bias is None
 
@@ -125,7 +136,7 @@ class Parallel(Model):
             return ParallelRows(X)
         if X.shape[1] != 1:
             raise InputError(
-                f"X must have one column for {self!r}, as biases that cost nothing are for one "
+                f"X must have one column for {self.label}, as biases that cost nothing are for one "
                 f"feature, got {X.shape[1]}."
             )
         return Line(X[:, 0])
@@ -134,7 +145,10 @@ class Parallel(Model):
         if self.bias == "free":
             return RampStrategy(problem, choices.start)
         start = choices.start if isinstance(choices.start, SubNetworks) else None
-        return ParallelStrategy(problem, choices.random_state, start)
+        exact = ParallelStrategy(problem, choices.random_state, start)
+        if not needs_relaxation(problem):
+            return exact
+        return RoughSubNetworkStrategy(exact, problem, choices.random_state, start)
 
     def smooth_strategy(
         self,
@@ -144,16 +158,28 @@ class Parallel(Model):
         *,
         intercept: bool,
     ) -> Strategy:
-        """Ramps and an intercept are one program."""
+        """Ramps and an intercept are one program, and a rough search is one for both."""
         if self.bias == "free":
             return self.strategy(problem, choices)
-        return super().smooth_strategy(problem, choices, shape, intercept=intercept)
+        exact = super().smooth_strategy(problem, choices, shape, intercept=intercept)
+        if not (intercept and needs_relaxation(problem)):
+            return exact
+        return RoughSubNetworkStrategy(
+            exact, problem, choices.random_state, choices.start, intercept=True
+        )
 
     def evaluated(self, problem: Problem[Any], shape: tuple[int, ...], neurons: Neurons) -> Any:
         """Predictions of neurons, and what beta multiplies."""
         if isinstance(neurons, Ramps):
             return neurons.predict(problem.rows.x), float(neurons.sizes.sum())
         return super().evaluated(problem, shape, neurons)
+
+    def _neurons(self, network: ParallelNetwork) -> SubNetworks:
+        if self.bias is not None:
+            raise InputError(f"{self!r} takes no warm_start.")
+        return SubNetworks.of_layers(
+            network.hidden_weights, network.inner_weights, network.output_weights
+        )
 
     def _network(self, neurons: Neurons, shape: tuple[int, ...]) -> ParallelNetwork:
         if isinstance(neurons, SubNetworks):

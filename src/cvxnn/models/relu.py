@@ -126,7 +126,7 @@ class ReLU(Model):
         if names and (self.skip is not None or self.slope != 0.0):
             raise InputError(
                 f"{' and '.join(names)} must be left out for neurons of another slope or beside a "
-                f"skip connection, got {self!r}."
+                f"skip connection, got {self.label}."
             )
 
     @property
@@ -203,13 +203,13 @@ class ReLU(Model):
         if outside.any():
             raise InputError(
                 f"warm_start must have neurons that see one group of columns each for "
-                f"{self!r}, and {int(outside.sum())} of them see more."
+                f"{self.label}, and {int(outside.sum())} of them see more."
             )
         if rows.costs is not None:
             fit = rows.costs.fit(neurons.directions, neurons.signs)
             if not fit.all():
                 raise InputError(
-                    f"warm_start must have neurons that are each as {self!r} asks, and "
+                    f"warm_start must have neurons that are each as {self.label} asks, and "
                     f"{int((~fit).sum())} of them are not."
                 )
 

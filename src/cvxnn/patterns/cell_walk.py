@@ -35,7 +35,10 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
-    out[: len(rows)] = rows
+    # Entry by entry: an assignment of arrays takes a second to compile.
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            out[i, j] = rows[i, j]
     return out
 
 

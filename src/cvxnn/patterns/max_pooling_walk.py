@@ -290,9 +290,9 @@ def _project_rows(
     rows: FloatArray, cone: FloatArray, counts: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Project ``-row`` on the rows of a cone that count for it: norm, multipliers' sum, point."""
-    # Copies, because the kernel is compiled for each layout.
-    cones = np.ascontiguousarray(np.broadcast_to(cone, (len(rows), *cone.shape)))
-    counts, enough = np.ascontiguousarray(counts), np.zeros((1, len(rows)))
+    # Copies, because the kernel is compiled for each layout, and for arrays that are read only.
+    cones = np.array(np.broadcast_to(cone, (len(rows), *cone.shape)), order="C")
+    counts, enough = np.array(counts, order="C"), np.zeros((1, len(rows)))
     norms, totals, points = project_all(-rows[np.newaxis], cones, counts, enough)
     return norms[0], totals[0], points[0]
 

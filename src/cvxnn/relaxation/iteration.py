@@ -137,13 +137,12 @@ class Iteration(ABC):
         measured = self.iterations % _EVERY == 0
         corners = [self._corner(k) for k in range(len(self.leaves))]
         wanted = self._workers(lambda part: part.project(corners[part.number]), self.parts)
-        centre = self._xp.zeros_like(self.v)
-        for part, p in zip(self.parts, wanted, strict=True):
-            centre[part.where] += part.sign * p
         # All leaves move by v / rho_e, rho_e = 2 rho: entries beside the diagonal count twice.
-        self.v = self._dual(centre, self._copies / (2.0 * self.rho))
+        self.v = self._dual(self._centre(wanted), self._copies / (2.0 * self.rho))
+        weights = [self._weights(k) for k in range(len(self.leaves))]
         advanced = self._workers(
-            lambda part: part.advance(self.v, self.rho, _RELAX, measured=measured), self.parts
+            lambda part: part.advance(weights[part.number], self.rho, _RELAX, measured=measured),
+            self.parts,
         )
         # A map does nothing before it is asked.
         list(advanced)
@@ -160,7 +159,7 @@ class Iteration(ABC):
     def multipliers(self, number: int) -> Moments:
         """Of a leaf, as they are: to be put into the dual cone."""
         L = self.state(number).scaled.combined(lambda a: self._in_float64(self.rho * a))
-        return L._replace(p=L.p - self.leaves[number].sign * self._in_float64(self.v) / 2.0)
+        return L._replace(p=L.p - self._in_float64(self._weights(number)) / 2.0)
 
     def dual_point(self) -> FloatArray:
         """The v of the last iteration, in the blocks."""
@@ -170,6 +169,17 @@ class Iteration(ABC):
         """Of a leaf, all blocks together."""
         states = [part.state for part in self.parts if part.number == number]
         return states[0] if len(states) == 1 else State.joined(states, self._xp)
+
+    def _centre(self, wanted: Iterable[Array]) -> Array:
+        """What the moments of all parts say together to the loss."""
+        centre = self._xp.zeros_like(self.v)
+        for part, p in zip(self.parts, wanted, strict=True):
+            centre[part.where] += part.sign * p
+        return centre
+
+    def _weights(self, number: int) -> Array:
+        """What the last dual point weighs the moments of p of a leaf with."""
+        return self.leaves[number].sign * self.v
 
     def _share(self, states: list[State]) -> None:
         """Give blocks to the workers."""

@@ -62,11 +62,11 @@ class Part:
             self._projected = self.leaf.fixed.kept(self._projected)
         return self._projected.p - state.slack
 
-    def advance(self, v: Array, rho: float, relax: float, *, measured: bool) -> None:
+    def advance(self, weights: Array, rho: float, relax: float, *, measured: bool) -> None:
         """The copy of p that the loss wants, positive semidefinite F, and multipliers."""
         (X, image, scaled, _, slack), G = self.state, self._projected
         # The loss has no copy of what is 0.
-        pull = self.sign * v[self.where] / (2.0 * rho)
+        pull = weights[self.where] / (2.0 * rho)
         if not self._is_free:
             pull = pull * self.leaf.fixed.p
         mixed = G.combined(lambda g, f, u: relax * g + (1.0 - relax) * f + u, image, scaled)

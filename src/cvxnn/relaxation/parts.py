@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from cvxnn.array_types import FloatArray
@@ -47,7 +47,8 @@ class PartsProver:
     n_parts : int
         K, at most n.
     make : callable
-        The prover of a part, from its problem; it is called in threads.
+        The prover of a part, from its problem; it is called in threads, or where a backend of
+        joblib has its tasks.
     threads : int, optional
         Parts that are worked on at the same time; by default as many as there are cores.
     on_bound : callable, optional
@@ -55,9 +56,9 @@ class PartsProver:
 
     Notes
     -----
-    Tasks know nothing of each other: each is a call of :func:`bound_part`, which a pool of
-    processes, or other machines, can take as well. Data of a part are copied when its time
-    comes, so that only those worked on are in memory.
+    Tasks know nothing of each other: each is a call of :func:`bound_part`, which processes or other
+    machines can take as well, by ``with joblib.parallel_config(...)``. Data of a part are copied
+    when its time comes, so that only those worked on are in memory.
     """
 
     problem: Problem[Layer]
@@ -98,15 +99,19 @@ class PartsProver:
         neurons = units.reduced(incumbent)
         threads = min(self.threads or available_cores(), self.n_parts)
 
-        def proven(k: int) -> DualProof:
-            # Rounds of parts that are left, of which this is the first.
-            rounds = -(-(self.n_parts - k) // threads)
-            seconds = deadline.remaining / rounds if deadline.limited else None
-            return bound_part(problem.take(parts[k]), neurons, self.make, tol, seconds)
+        def arguments() -> Iterator[tuple[Any, ...]]:
+            """Those of each part, made when its time has come."""
+            for k, part in enumerate(parts):
+                # Rounds of parts that are left, of which this is the first.
+                rounds = -(-(self.n_parts - k) // threads)
+                seconds = deadline.remaining / rounds if deadline.limited else None
+                yield problem.take(part), neurons, self.make, tol, seconds
 
         rows = max(map(len, parts))
-        with deferred_interrupts(), suitable_threads(rows), ThreadPoolExecutor(threads) as pool:
-            proofs = list(pool.map(proven, range(self.n_parts)))
+        with deferred_interrupts(), suitable_threads(rows):
+            # Not more of them at once than are worked on.
+            pool = Parallel(n_jobs=threads, prefer="threads", pre_dispatch="n_jobs", batch_size=1)
+            proofs = list(pool(delayed(bound_part)(*each) for each in arguments()))
         return JoinedParts(problem, parts, proofs), units
 
 

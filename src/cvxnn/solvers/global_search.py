@@ -34,6 +34,7 @@ from cvxnn.solvers.neuron_search import NeuronSearch
 from cvxnn.solvers.newton.faces import dual_point
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
+from cvxnn.solvers.segments.segment import LENGTH
 
 
 @final
@@ -76,13 +77,16 @@ class GlobalSearch(IncumbentSearch):
         self._begun, self._end, layer = clock(), deadline, problem.rows
         search_deadline = deadline.share(SETTINGS.search_share)
         self._reduction = reduce_rows(layer.rows, deadline) if reduction is None else reduction
-        self.basis, self.rank = self._reduction.basis, self._reduction.rank
+        self._polishes, self.rank = polishes, self._reduction.rank
+        # All that a rough search asks for are sums over the rows as they are.
+        is_rough = not polishes and layer.readout is None
+        self.basis = np.eye(layer.n_features) if is_rough else self._reduction.basis
         self.layer = layer.turned(self.basis)
         nothing = Neurons.none(self.layer.n_features)
         super().__init__(problem.on(self.layer), nothing, "tree", search_deadline)
         self._oracle = LayerOracle(self.layer, tree_of(layer.rows, self._reduction))
         self._take(spectral_proof(layer, problem.residual_at_zero))
-        self._certifies, self._polishes = certifies and polishes, polishes
+        self._certifies = certifies and polishes
         arguments = (self.basis.T @ self._reduction.to_direction, random_state, self.deadline)
         self._fine = NeuronSearch(self.problem, *arguments, polishes=polishes)
         self._coarse: list[NeuronSearch | TileSearch] = []
@@ -113,7 +117,9 @@ class GlobalSearch(IncumbentSearch):
         # of sums over the rows.
         problem = self.problem.on(self.layer.unmixed())
         if self._is_rough or is_for_tiles(problem.rows, self.rank):
-            return [TileSearch(rows_of(problem), problem.beta, *arguments)]
+            known = None if self._is_rough else to_direction
+            rows = rows_of(problem)
+            return [TileSearch(rows, problem.beta, known, random_state, deadline)]
         order = random_state.permutation(n) if n > many else np.arange(n)
         sizes = [n]
         while sizes[-1] > many:
@@ -286,8 +292,9 @@ class GlobalSearch(IncumbentSearch):
         has to end a run.
         """
         last = self._last_deadline(quick=quick)
-        # A rough network is left as it is where a minimal one takes long.
-        if quick or self.deadline.passed or (self._is_rough and not last.limited):
+        # A rough network of many rows is left as it is.
+        is_small = self._is_rough and len(self.problem.y) <= LENGTH and not last.limited
+        if quick or self.deadline.passed or is_small:
             self._merge(last)
         wanted = self._certifies and not quick and not self.stationary
         if wanted and self.gap > tol and not self._end.passed:

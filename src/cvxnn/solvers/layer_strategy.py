@@ -318,8 +318,8 @@ class Searches:
             loss, y = problem.loss.beside_line(problem.y)
             problem = replace(problem, Y=y[:, None], loss=loss)
         search = TileSearch(
-            rows_of(problem), problem.beta, reduction.to_direction, self.random_state,
-            self.deadline, intercept=intercept,
+            rows_of(problem), problem.beta, reduction.to_direction if self.polishes else None,
+            self.random_state, self.deadline, intercept=intercept,
         )  # fmt: skip
         if start is not None:
             search.start_from(start)

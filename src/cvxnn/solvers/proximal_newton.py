@@ -22,6 +22,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.atoms import best_weights, prune
 from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.search import IncumbentSearch, Search
+from cvxnn.solvers.segments.segment import LENGTH
 from cvxnn.solvers.squares import SETTINGS as SQUARES
 from cvxnn.solvers.squares import model_problem, squares, step_length
 
@@ -149,7 +150,7 @@ class ProximalNewton(IncumbentSearch):
         self.bound = self.proof.bound(problem)
         if start is not None:
             self._offer(start)
-        self._opening = opening
+        self._opening, self._is_rough = opening, opening is not None and not polishes
         self._gain, self._share = np.inf, 1.0
         # Of a quadratic loss the first model is the loss.
         self._certifies = problem.loss.is_quadratic
@@ -178,6 +179,9 @@ class ProximalNewton(IncumbentSearch):
             self._take_over(self._model, quick=quick)
         entries = len(self.problem.y) * len(self.neurons)
         if (quick or self.deadline.passed) and entries > SETTINGS.quick_entries:
+            return
+        if self._is_rough and len(self.problem.y) > LENGTH:
+            # It is left as it is.
             return
         # A step that ended between two networks has the neurons of both. The proof of the
         # old network shall hold for the new one: more than rounding must not be lost.

@@ -9,9 +9,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
+from cvxnn.layers.parallel import ParallelRows
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.losses import SkipLoss
 from cvxnn.losses.offset import best_offset
@@ -23,17 +25,19 @@ from cvxnn.relaxation.beside import Beside, value
 from cvxnn.relaxation.choice import LEAVES, prover_for
 from cvxnn.relaxation.memory import Memory
 from cvxnn.relaxation.outputs.prover import OutputsProver
+from cvxnn.relaxation.parallel.prover import SubNetworkProver
 from cvxnn.relaxation.parts import PartsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.relaxation.readout import separated
 from cvxnn.solvers.intercept.proof import beside_any_offset, intercept_reach
+from cvxnn.solvers.parallel.neurons import as_sub_networks
 from cvxnn.solvers.skip.free import evaluated
 from cvxnn.solvers.skip.priced_line import PricedLine
 from cvxnn.solvers.skip.profile import ProfiledProblem
 from cvxnn.solvers.smoothing.problems import SmoothedProblem
 
 OnBound = Callable[[DualProof], object] | None
-SmoothProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver
+SmoothProver: TypeAlias = RelaxationProver | PartsProver | OutputsProver | SubNetworkProver
 # Residuals next to a kink, for targets of size one: bounds lose the square of it.
 _STRIP = 2.0**-12
 
@@ -45,7 +49,7 @@ class SmoothingProver:
     Attributes
     ----------
     smoothed : SmoothedProblem
-    inner : RelaxationProver, PartsProver or OutputsProver
+    inner : RelaxationProver, PartsProver, OutputsProver or SubNetworkProver
         For the smooth problem.
     on_stage : callable, optional
         As for those that are not in parts.
@@ -94,9 +98,11 @@ def relaxation_prover(
     Parameters
     ----------
     problem : Problem
-        There is a relaxation for a :class:`~cvxnn.layers.Layer` with a sparse readout or without
-        one (ReLU, leaky and absolute values, sums and averages over patches), alone or, for one
-        output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any loss that is a sum over
+        There is a relaxation for sub-networks on :class:`~cvxnn.layers.parallel.ParallelRows`
+        on which no oracle of two layers ends, and for a :class:`~cvxnn.layers.Layer` with a
+        sparse readout or without one (ReLU, leaky and absolute values, sums and averages over
+        patches), alone or, for one output, in a :class:`~cvxnn.layers.relu.SkipLayer`, with any
+        loss that is a sum over
         the rows; none for maxima of patches, gates and dense readouts.
         Beside a free linear part of size one, as :meth:`Problem.in_units` makes it: bounds of
         other data are weaker, by what is charged for rounding.
@@ -110,7 +116,7 @@ def relaxation_prover(
 
     Returns
     -------
-    RelaxationProver, PartsProver, OutputsProver, SmoothingProver or None
+    RelaxationProver, PartsProver, OutputsProver, SubNetworkProver, SmoothingProver or None
         Its incumbents and proofs are those of `problem`, beside any intercept and linear part.
 
     Raises
@@ -137,7 +143,10 @@ def relaxation_prover(
     >>> round(proof.bound(problem), 2)  # two neurons of output 2 - 1/2, and the intercept 3
     1.75
     """
-    if _relaxed_layer(problem) is None:
+    if _relaxed_rows(problem) is None:
+        return None
+    if isinstance(problem.rows, ParallelRows) and not needs_relaxation(problem):
+        # Leaves over an oracle that ends say more.
         return None
     if not problem.loss.is_kinked:
         return _smooth_prover(problem, intercept, on_bound, memory)
@@ -154,6 +163,8 @@ def _smooth_prover(
     problem: Problem[Any], intercept: bool, on_bound: OnBound, memory: Memory | None
 ) -> SmoothProver:
     rows = problem.rows
+    if isinstance(rows, ParallelRows):
+        return _of_sub_networks(problem, intercept, on_bound)
     if problem.n_outputs > 1:
         return OutputsProver(problem, intercept, on_bound=on_bound)
     if isinstance(rows, SkipLayer):
@@ -167,6 +178,22 @@ def _smooth_prover(
     return RelaxationProver(
         beside.inner, beside=beside, on_bound=on_bound, memory=memory, leaves=LEAVES
     )
+
+
+def _of_sub_networks(
+    problem: Problem[ParallelRows], intercept: bool, on_bound: OnBound
+) -> SubNetworkProver:
+    if not intercept:
+        return SubNetworkProver(problem, as_sub_networks, on_bound=on_bound)
+    constant = best_offset(problem.loss, np.zeros_like(problem.y), problem.y)
+    reached = problem.value(np.full_like(problem.y, constant))
+    reach = intercept_reach(problem, constant, reached)
+
+    def carried(found: DualProof) -> DualProof:
+        return beside_any_offset(found, problem, reach)
+
+    return SubNetworkProver(problem, as_sub_networks, carried, on_bound=on_bound)
+
 
 
 def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:
@@ -186,10 +213,10 @@ def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> b
     >>> [needs_relaxation(problem) for problem in problems]
     [False, True]
     """
-    layer = _relaxed_layer(problem)
-    if layer is None or not may_need_relaxation(problem):
+    rows = _relaxed_rows(problem)
+    if rows is None or not may_need_relaxation(problem):
         return False
-    reduction = reduce_rows(layer.rows, deadline)
+    reduction = reduce_rows(rows, deadline)
     return reduction.rank > _sure_rank(problem) and not (
         problem.n_outputs == 1 and usually_ends(reduction)
     )
@@ -204,8 +231,8 @@ def may_need_relaxation(problem: Problem[Any]) -> bool:
     >>> may_need_relaxation(Problem.of(Layer(np.eye(6)), np.ones(6), 0.5, SquaredLoss()))
     False
     """
-    layer = _relaxed_layer(problem)
-    return layer is not None and min(layer.rows.shape) > _sure_rank(problem)
+    rows = _relaxed_rows(problem)
+    return rows is not None and min(rows.shape) > _sure_rank(problem)
 
 
 def _sure_rank(problem: Problem[Any]) -> int:
@@ -213,12 +240,15 @@ def _sure_rank(problem: Problem[Any]) -> int:
     return SURE_RANK if problem.n_outputs == 1 else OUTPUTS_SURE_RANK
 
 
-def _relaxed_layer(problem: Problem[Any]) -> Layer | None:
-    """The layer of neurons, where there is a relaxation for them."""
+def _relaxed_rows(problem: Problem[Any]) -> FloatArray | None:
+    """The rows of neurons, where there is a relaxation for them."""
     rows = problem.rows
+    if isinstance(rows, ParallelRows):
+        return rows.X
     # Beside a linear part there are no several outputs.
     layer = rows.layer if isinstance(rows, SkipLayer) and problem.n_outputs == 1 else rows
-    return layer if isinstance(layer, Layer) and separated(layer) is not None else None
+    is_relaxed = isinstance(layer, Layer) and separated(layer) is not None
+    return layer.rows if is_relaxed else None
 
 
 def beside_intercept(problem: Problem[Layer]) -> Beside:

@@ -29,6 +29,7 @@ from cvxnn.validation import (
     check_random_state,
     check_tolerance,
 )
+from cvxnn.verification.certificate import BoundCertificate
 
 # Shares of the time for two layers, and of what is left for the criterion.
 _TWO, _CRITERION = 0.3, 0.3
@@ -208,7 +209,7 @@ class _Comparison:
     def check_criterion(self, random: np.random.Generator) -> tuple[float, float]:
         """Bounds on ``M3(v) / beta`` at the dual point of two layers, scaled to be feasible."""
         certificate, X = self._two.certificate, self._problem.rows.X
-        assert certificate is not None
+        assert isinstance(certificate, BoundCertificate)
         v = certificate.v / self._units.targets
         level = float(certificate.level) / self._units.rows / self._units.targets
         if not v.any() or not np.isfinite(level) or level <= 0.0:

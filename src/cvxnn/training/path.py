@@ -143,6 +143,9 @@ def largest_beta(
     intercept = check_flag(intercept, "intercept") or model.has_intercept
     X, y, sample_weight = from_device(X), from_device(y), from_device(sample_weight)
     problem = model.problem(X, y, 1.0, loss, sample_weight, intercept)
+    if intercept and _are_equal(X, sample_weight):
+        # Every neuron is a number, as the intercept is: oracles would give what rounding leaves.
+        return 0.0
     # Any beta has the same dual point: the unit of beta is one that fits the data.
     unit = problem.rows.unit * problem.loss.unit(problem.Y)
     scaled, units = replace(problem, beta=unit).in_units(intercept=intercept)
@@ -150,8 +153,17 @@ def largest_beta(
     choices = Choices(method, check_random_state(0), None)
     strategy = model.strategy_of(scaled, choices, np.shape(X)[1:], intercept=intercept)
     largest = strategy.sharp_proof(deadline).oracle_bound
-    # What is left of zeros is underflow, below every beta that there may be.
-    return largest * units.rows * units.targets if largest > SMALLEST_BETA else 0.0
+    # What is left of zeros, row by row, is underflow: no beta that there may be.
+    is_zero = largest <= 16.0 * len(scaled.Y) * SMALLEST_BETA
+    return 0.0 if is_zero else largest * units.rows * units.targets
+
+
+def _are_equal(X: ArrayLike, sample_weight: ArrayLike | None) -> bool:
+    """Whether all samples that count are the same."""
+    samples = np.asarray(X)
+    if sample_weight is not None:
+        samples = samples[np.asarray(sample_weight) > 0.0]
+    return bool((samples == samples[:1]).all())
 
 
 def regularization_path(

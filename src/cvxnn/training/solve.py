@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,8 +17,15 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_flag, check_random_state
+from cvxnn.validation import check_flag, check_random_state, is_dask
 from cvxnn.verification.data import fingerprint_of
+
+
+class Executable(Protocol):
+    """A run that is ready to begin."""
+
+    def execute(self) -> Solution[Any]:
+        """Run to the end, a limit or an interrupt, and return the best there is."""
 
 
 def solve(
@@ -53,7 +60,8 @@ def solve(
     ----------
     X : array-like
         Data in the shape that the model takes: rows of shape (n, d), images or signals for
-        :class:`Conv`, patches for :class:`LinearConv`.
+        :class:`Conv`, patches for :class:`LinearConv`. Rows may be in an array or a data frame
+        of dask, on a cluster or larger than the memory: see ``docs/clusters.md``.
     y : array-like, shape (n,), or (n, c) for c outputs
         Targets; labels -1 and 1 for the losses of labels. With several outputs neurons are
         shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is
@@ -173,7 +181,7 @@ def solve(
     >>> solution.status.name, solution.network(X).argmax(axis=1).tolist()
     ('OPTIMAL', [0, 0, 1, 1, 2])
     """
-    run = prepare(
+    run = prepare_anywhere(
         X, y, beta, model=model, method=method, loss=loss, intercept=intercept,
         sample_weight=sample_weight, tol=tol, max_iter=max_iter, time_limit=time_limit,
         random_state=random_state, warm_start=warm_start, callback=callback, device=device,
@@ -181,7 +189,7 @@ def solve(
     return executed(run)
 
 
-def executed(run: Run) -> Solution[Any]:
+def executed(run: Executable) -> Solution[Any]:
     """What a run comes to, with the warning of :func:`solve`."""
     solution = run.execute()
     # Whoever presses Ctrl-C knows it.
@@ -194,7 +202,17 @@ def executed(run: Run) -> Solution[Any]:
 
 def solve_quietly(X: ArrayLike, y: ArrayLike, beta: float, **options: Any) -> Solution[Any]:
     """:func:`solve` without its warning, for callers that say themselves how the run ended."""
-    return prepare(X, y, beta, **options).execute()
+    return prepare_anywhere(X, y, beta, **options).execute()
+
+
+def prepare_anywhere(X: Any, y: Any, beta: float, **options: Any) -> Executable:
+    """The run for rows in this memory, or in dask."""
+    if not (is_dask(X) or is_dask(y)):
+        return prepare(X, y, beta, **options)
+    # Imported where it is needed: few have rows on a cluster.
+    from cvxnn.training.cluster_run import ClusterRun
+
+    return ClusterRun.of(X, y, beta, **options)
 
 
 def prepare(

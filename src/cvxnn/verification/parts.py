@@ -10,6 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
+from cvxnn.verification.choice_multipliers import ChoiceMultipliers
 from cvxnn.verification.deadline import FOREVER, Deadline
 from cvxnn.verification.evidence import (
     ConeSplits,
@@ -128,6 +129,6 @@ def _read_part(arrays: Mapping[str, Array], words: Mapping[str, Any]) -> Evidenc
 
 _KINDS: tuple[type[Evidence], ...] = (
     ConeSplits, SignSplits, RelaxationEvidence, LeavesEvidence, PartsEvidence, OutputsSplits,
-    PairsEvidence, SignMultipliers, SignChoices,
+    PairsEvidence, SignMultipliers, SignChoices, ChoiceMultipliers,
 )  # fmt: skip
 EVIDENCE = {kind.kind: kind for kind in _KINDS}

@@ -106,3 +106,17 @@ def float_up(number: Fraction) -> float:
         return np.inf
     nearest = float(number)
     return nearest if Fraction(nearest) >= number else float(np.nextafter(nearest, np.inf))
+
+
+def sum_down(numbers: FloatArray) -> float:
+    """A lower bound on the sum of numbers of any sign; -inf where one is.
+
+    Examples
+    --------
+    >>> sum_down(np.array([1.0, -(2.0**-60)])) < 1.0
+    True
+    """
+    if not numbers.any():
+        return 0.0
+    error = gamma(numbers.size + 4) * np.abs(numbers).sum()
+    return float(np.nextafter(numbers.sum() - error * (1.0 + gamma(8)), -np.inf))

@@ -18,9 +18,13 @@ from cvxnn.verification.largest import largest_of_kinks
 _MOST_PAIRS = 100_000
 
 
+class SubNetworkEvidence(Evidence):
+    """Whatever bounds ``v'((X W)_+ b)_+`` over ``||W||_F ||b|| <= 1``."""
+
+
 @final
 @dataclass(frozen=True, eq=False)
-class SignChoices(Evidence):
+class SignChoices(SubNetworkEvidence):
     """Leaves that bound ``s v'(g)_+`` over sub-networks ``g = (X W)_+ b`` of size one.
 
     With ``g = p - q``, p and q sums of neurons of two layers with weights that sum to one, row i
@@ -48,32 +52,43 @@ class SignChoices(Evidence):
 
     def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         """For sub-networks on the rows of the pieces; every leaf is bounded anew."""
-        if self.choices.shape[1] != len(pieces.rows) or pieces.base.any():
-            raise InputError("The certificate has choices of signs for other rows.")
-        for sign in (1.0, -1.0):
-            if not covers(self.choices[self.signs == sign]):
-                raise InputError("The certificate has choices of signs that leave some out.")
         largest = 0.0
-        for over, under in self._vectors(pieces.weights):
+        for over, under in self.vectors(pieces):
             for weights in (over, under):
                 one = Pieces(pieces.rows, weights, np.zeros_like(weights), is_one_sided=True)
                 largest = max(largest, largest_of_kinks(one, level, None, deadline)[0])
         return largest
 
-    def _vectors(self, v: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-        """The a and ``-c`` of each leaf, where c is as it may be."""
+    def vectors(self, pieces: Pieces) -> list[tuple[FloatArray, FloatArray]]:
+        """The a and ``-c`` of each leaf, where c is as it may be.
+
+        Raises
+        ------
+        InputError
+            If leaves are for other rows, or do not cover all signs.
+        """
+        if self.choices.shape[1] != len(pieces.rows) or pieces.base.any():
+            raise InputError("The certificate has choices of signs for other rows.")
+        for sign in (1.0, -1.0):
+            if not covers(self.choices[self.signs == sign]):
+                raise InputError("The certificate has choices of signs that leave some out.")
         found = []
         for sign, choice, given in zip(self.signs, self.choices, self.coefficients, strict=True):
             c = np.where(choice == 1, given, np.minimum(given, 0.0))
-            found.append((np.where(choice == -1, c, np.maximum(c, sign * v)), -c))
+            over = np.maximum(c, sign * pieces.weights)
+            found.append((np.where(choice == -1, c, over), -c))
         return found
 
     @classmethod
     def without_choices(cls, v: FloatArray) -> Self:
         """What any v proves at once: nothing is assumed of any row."""
         signs = np.array([1.0, -1.0])
-        coefficients = np.minimum(signs[:, None] * v, 0.0)
-        return cls(signs, np.zeros((2, len(v)), dtype=np.int8), coefficients)
+        return cls.of_no_signs(np.minimum(signs[:, None] * v, 0.0))
+
+    @classmethod
+    def of_no_signs(cls, coefficients: FloatArray) -> Self:
+        """The same with other coefficients, for the signs 1 and -1, shape (2, n)."""
+        return cls(np.array([1.0, -1.0]), np.zeros(coefficients.shape, np.int8), coefficients)
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -161,7 +176,7 @@ def largest_of_sub_networks(
     """
     if evidence is None:
         evidence = SignChoices.without_choices(v)
-    if not isinstance(evidence, SignChoices):
+    if not isinstance(evidence, SubNetworkEvidence):
         raise InputError("The certificate has evidence that is none for sub-networks.")
     pieces = Pieces(X, v, np.zeros_like(v))
     return evidence.bound(pieces, level, deadline), evidence.words

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -28,15 +29,15 @@ def hidden(model, target=Y, data=X):
     return quietly(model.fit, data, target)
 
 
-def fitted(model):
-    return cvxnn.ConvexReLURegressor(beta=0.5, model=model).fit(X, Y)
+def with_network(model):
+    return cvxnn.ConvexReLURegressor(beta=0.5, model=model)
 
 
 # ------------------------------------------------------------------ estimators of this library
 
 
-@pytest.mark.parametrize("hidden_bias", [True, False])
-@pytest.mark.parametrize(
+@with_long("hidden_bias", [True, False])
+@with_long(
     "model",
     [
         cvxnn.ConvexReLURegressor(beta=0.5),
@@ -48,6 +49,7 @@ def fitted(model):
         cvxnn.ConvexReLUClassifierCV(betas=[1.0, 0.5], cv=2),
     ],
     ids=str,
+    always=4,
 )
 def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
     target = LABELS if hasattr(model, "class_weight") else Y
@@ -81,6 +83,7 @@ def test_parameters_that_were_set_later_do_not_count_for_the_column_of_ones():
     assert read_network(model).has_ones
 
 
+@pytest.mark.long
 def test_class_weights_are_for_the_user_to_pass():
     model = cvxnn.ConvexReLUClassifier(beta=0.5, class_weight="balanced").fit(X, LABELS)
     _, member, counts = np.unique(LABELS, return_inverse=True, return_counts=True)
@@ -138,17 +141,27 @@ class Doubled(cvxnn.ConvexReLURegressor):
         (cvxnn.ConvexReLURegressor(), "The ConvexReLURegressor is not fitted"),
         (cvxnn.ConvexReLUClassifierCV(), "The ConvexReLUClassifierCV is not fitted"),
         (Doubled(), "The network is a Doubled, .* the ConvexReLURegressor it is derived from"),
-        (fitted(cvxnn.Conv(1)), "is ConvolutionalNetwork.* dual_gap_ say how far"),
-        (fitted(cvxnn.ReLU(0.1)), "is TwoLayerNetwork.*slope=0.1.*, not one of two layers with"),
         (make_pipeline(StandardScaler(), cvxnn.ConvexReLURegressor()), "is not fitted"),
         (make_pipeline(StandardScaler(), "passthrough"), "got a str"),
         (make_pipeline(StandardScaler()), "got a StandardScaler"),
-        (hidden(GridSearchCV(mlp(), {}, cv=2)), "pass its attribute best_estimator_"),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_others_are_refused(model, words):
     refused(lambda: read_network(model), words)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (with_network(cvxnn.Conv(1)), "is ConvolutionalNetwork.* dual_gap_ say how far"),
+        (with_network(cvxnn.ReLU(0.1)), "is TwoLayerNetwork.*slope=0.1.*, not one of two layers"),
+        (GridSearchCV(mlp(), {}, cv=2), "pass its attribute best_estimator_"),
+    ],
+    ids=["filters", "leaky", "search"],
+)
+def test_others_are_refused_once_they_are_fitted(model, words):
+    refused(lambda: read_network(hidden(model)), words)
 
 
 def test_names_of_columns_are_those_of_the_fit():
@@ -161,7 +174,7 @@ def test_names_of_columns_are_those_of_the_fit():
 # ------------------------------------------------------------------ pipelines
 
 
-@pytest.mark.parametrize(
+@with_long(
     "last", [mlp(), cvxnn.ConvexReLURegressor(beta=0.5)], ids=lambda last: type(last).__name__
 )
 @pytest.mark.parametrize(

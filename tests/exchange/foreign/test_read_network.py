@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPRegressor
 
 from cvxnn.errors import InputError
 from cvxnn.exchange.foreign import read_network
+from cvxnn.models.quantized import QuantizedNetwork
 from cvxnn.networks import TwoLayerNetwork
 
 X = np.random.default_rng(0).standard_normal((12, 2))
@@ -137,6 +138,7 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
     [
         (None, "network must be a TwoLayerNetwork, a pair .* got a NoneType"),
         (np.eye(2), "got a ndarray"),
+        (QuantizedNetwork([[1.0]], [[1.0]], [1.0]), "got a QuantizedNetwork: what is proven"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
         (([[1.0]] * 2, np.ones((3, 2))), r"must be of shape \(2, c\), .* \(3, 2\); pass .*\.T"),

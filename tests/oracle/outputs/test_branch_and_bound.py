@@ -6,6 +6,7 @@ from oracle.outputs.norms import check_proposals, climbed, dual_points, mass, no
 from row_kinds import each_kind_and_near
 from scipy.optimize import minimize
 from sklearn.datasets import load_iris
+from variants import with_long
 
 from cvxnn import interrupts
 from cvxnn.array_types import FloatArray
@@ -117,7 +118,7 @@ def test_columns_of_very_different_sizes_need_few_nodes():
 # ------------------------------------------------------------------------- limits
 
 
-@pytest.mark.parametrize("max_nodes", [0, 1, 7, 60])
+@with_long("max_nodes", [1, 60, 0, 7], always=2)
 def test_the_bound_holds_when_cut_short(max_nodes):
     for seed in range(20):
         X, V = instance(seed)

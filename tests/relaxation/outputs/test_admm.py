@@ -91,7 +91,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("n_workers", [1, 4])
+@with_long("n_workers", [4, 1])
 @with_long("size", [4, 8])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_comes_to_the_value_of_the_relaxation(name, size, n_workers):

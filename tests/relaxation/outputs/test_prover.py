@@ -59,10 +59,13 @@ CASES = [
     for name in LOSSES
     for d, c, weighted, intercept in [(2, 2, False, False), (3, 3, True, False), (3, 2, True, True)]
 ]
+# Each loss with one of the shapes, and each shape with some loss, before the others.
+ORDER = [3 * k + k % 3 for k in range(len(LOSSES))]
+ORDER += [k for k in range(len(CASES)) if k not in ORDER]
 
 
 @with_long("block", [5, 12])
-@pytest.mark.parametrize(("name", "d", "c", "weighted", "intercept"), CASES)
+@with_long("name, d, c, weighted, intercept", [CASES[k] for k in ORDER], always=len(LOSSES))
 def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
     loss = LOSSES[name]
     X, Y = drawn(d + c, loss, d=d, c=c)
@@ -100,6 +103,7 @@ def test_an_output_of_zeros_changes_little():
     assert bound == pytest.approx(known, rel=0.02)
 
 
+@pytest.mark.long
 def test_what_is_worked_on_is_said_until_there_is_no_more():
     X, Y = drawn(5, SquaredLoss(), n=16)
     problem = Problem(Layer(X), Y, 0.4, SquaredLoss())
@@ -111,6 +115,7 @@ def test_what_is_worked_on_is_said_until_there_is_no_more():
         assert seen == stages
 
 
+@pytest.mark.long
 def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     X, Y = drawn(5, SquaredLoss(), n=16)
     problem = Problem(Layer(X), Y, 0.4, SquaredLoss())
@@ -123,7 +128,7 @@ def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     assert merged == pytest.approx(whole, rel=5e-3)
 
 
-@pytest.mark.parametrize("slope", [0.2, -1.0])
+@with_long("slope", [0.2, -1.0])
 def test_a_readout(slope):
     X, Y = drawn(6, SquaredLoss())
     layer = Layer(X).with_slope(slope)
@@ -137,7 +142,7 @@ def test_a_readout(slope):
     assert proof.bounds[0] >= np.linalg.norm(proof.V.T @ layer.activations(units), axis=0).max()
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_rows_of_zeros_and_copies(loss, intercept):
     X, Y = drawn(7, loss)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from paid_programs import Paid
 from programs import targets
+from variants import with_long
 
 from cvxnn.interrupts import UNLIMITED
 from cvxnn.layers.costs import Costs
@@ -90,7 +91,7 @@ def check(problem, search, optimum, *, intercept=False, tol=1e-6):
     assert (problem.rows.group_of(neurons.directions) >= 0).all()
 
 
-@pytest.mark.parametrize("groups", GROUPS)
+@with_long("groups", GROUPS)
 @pytest.mark.parametrize("name", COSTS)
 def test_the_optimum_is_that_of_the_conic_program(name, groups):
     cp = pytest.importorskip("cvxpy")
@@ -115,7 +116,7 @@ def test_the_optimum_is_that_of_the_conic_program(name, groups):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("name", ["mixed", "rising l1"])
+@with_long("name", ["mixed", "rising l1"])
 @pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_other_losses_have_the_same_optimum(loss, name, intercept):
     cp = pytest.importorskip("cvxpy")

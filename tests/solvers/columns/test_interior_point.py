@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kkt import assert_optimal_blocks
 from least_squares import least_squares
-from problems import SMALL_PROBLEMS, Problem, arrangement, problem_ids, problem_named
+from problems import SMALL_PROBLEMS, Problem, arrangement, each_with_long, problem_named
 from reference import solve_with_clarabel
 
 from cvxnn.layers import Layer
@@ -46,7 +46,7 @@ def active_problems() -> list[Problem]:
     return [p for p in few if p.y.any() and p.X.any()]
 
 
-@pytest.mark.parametrize("problem", active_problems(), ids=problem_ids)
+@each_with_long(active_problems())
 def test_full_program_is_optimal(problem):
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))
     result = run(program)
@@ -72,6 +72,7 @@ def test_both_factorisations_agree_with_clarabel(n_samples):
     assert program.dual_objective(result.v) == pytest.approx(reference.objective, rel=1e-7)
 
 
+@pytest.mark.long
 def test_filled_up_rows_change_nothing():
     problem = problem_named("d3_no_bias_n16")
     program = ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem))

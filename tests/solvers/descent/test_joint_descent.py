@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from least_squares import least_squares
 from planted_rows import planted, planted_outputs
+from variants import with_long
 
 from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.layers import Layer
@@ -98,7 +99,7 @@ def test_no_neurons_stay_none():
     assert len(descent.moved(Neurons.none(8), 20.0, steps=10, enough=0.0)) == 0
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@with_long("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("loss", ["squared", "huber", "softmax"])
 def test_at_rest_the_pull_of_every_neuron_is_beta_times_its_outputs(dtype, intercept, loss):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from planted_rows import planted
 from programs import COUNTS, LOSSES, targets
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -36,7 +37,7 @@ def objective(X, y, loss, beta, neurons):
     return as_loss(loss).value(prediction(X, neurons), y) + beta * neurons.sizes.sum()
 
 
-@pytest.mark.parametrize("loss", (*LOSSES, *COUNTS))
+@with_long("loss", (*LOSSES, *COUNTS), always=2)
 def test_objectives_are_near_certified_optima(loss):
     X, y = planted(60, 2)
     y = targets(loss, y, 0.5)

@@ -7,6 +7,7 @@ from planted_rows import planted
 from programs import COUNTS, LOSSES, targets
 from reference import solve_with_clarabel
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn.interrupts import Deadline, OutOfTimeError
@@ -41,6 +42,16 @@ def run(search, most=30):
         if done:
             return objectives
     raise AssertionError("no end")
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_directions_that_no_row_sees_are_left_out():
+    """Beside a column of ones many of the first directions are active nowhere."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([0.01 * rng.standard_normal((500, 3)), np.ones(500)])
+    search = search_on(X, 1.0 + X[:, 0], 1.0)
+    search.advance()
+    assert 0.0 < search.neurons.sizes.max() < 10.0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -107,8 +118,8 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     assert search.objective <= before and len(search.neurons) > 0
 
 
-@pytest.mark.parametrize("name", (*LOSSES[1:], *COUNTS))
-@pytest.mark.parametrize("is_weighted", [False, True])
+@with_long("name", (*LOSSES[1:], *COUNTS), always=2)
+@with_long("is_weighted", [True, False])
 def test_other_losses_with_and_without_weights(name, is_weighted):
     X, y = planted()
     loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))
@@ -128,7 +139,7 @@ def test_other_losses_with_and_without_weights(name, is_weighted):
     assert optimum * (1.0 - 1e-6) <= search.objective <= 1.02 * optimum
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@with_long("loss", ["squared", "logistic"])
 def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     X, y = planted(60, 10)
     y = np.where(y > 0.0, 1.0, -1.0) if loss == "logistic" else y
@@ -145,7 +156,7 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
 
 
-@pytest.mark.parametrize("name", (*LOSSES, *COUNTS))
+@with_long("name", (*LOSSES, *COUNTS), always=2)
 def test_with_an_intercept_the_residual_sums_to_zero(name):
     X, y = planted()
     loss = as_loss(name)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from programs import LOSSES
 from solvers.gauge.linear_networks import Circular, Patches, any_kind, drawn, solved
+from variants import with_long
 
 from cvxnn.certificates import dual_bound
 from cvxnn.losses import as_loss
@@ -95,7 +96,7 @@ def test_no_prediction_of_a_network_of_size_one_is_longer_than_its_bound(kind, s
 
 
 @any_kind
-@pytest.mark.parametrize("loss", LOSSES)
+@with_long("loss", LOSSES, always=2)
 @given(
     n=st.integers(1, 6),
     K=st.integers(1, 4),

@@ -84,7 +84,7 @@ def test_what_is_balanced_already_stays_and_what_has_one_sign_goes():
 
 
 @each_loss
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4))
 def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
     problem, rng = drawn(loss, seed)
     loss, y = problem.loss, problem.y
@@ -107,7 +107,7 @@ def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
 
 
 @each_loss
-@with_long("seed", range(4), always=2)
+@with_long("seed", range(4))
 def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
     problem, rng = drawn(loss, seed)
     loss, y = problem.loss, problem.y

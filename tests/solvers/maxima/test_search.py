@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from programs import Activations, patches_by_loops
 from runs import quietly
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -68,7 +69,7 @@ def test_descent_does_not_go_up(loss):
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber"])
-@pytest.mark.parametrize("seed", range(2))
+@with_long("seed", range(2))
 def test_without_a_list_the_end_is_the_optimum_of_all_cells(loss, seed, monkeypatch):
     X, y = draw(6, 4, seed)
     best = cvxnn.solve(X, y, 0.2, model=MODEL, loss=loss, method="exact")
@@ -83,7 +84,7 @@ def test_without_a_list_the_end_is_the_optimum_of_all_cells(loss, seed, monkeypa
     assert alone.dual_bound <= best.objective + best.objective_error
 
 
-@pytest.mark.parametrize("loss", ["squared", "absolute"])
+@with_long("loss", ["squared", "absolute"])
 def test_few_cells_are_listed_without_a_proof_too(loss):
     X = np.random.default_rng(0).standard_normal((5, 3))
     y = X[:, 1] - 0.5 * X[:, 2]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from least_squares import assert_no_worse, drawn, least_squares, random_neurons
+from variants import with_long
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -51,7 +52,7 @@ def test_never_raises_the_objective(seed, n, r, steps):
     assert_no_worse(problem, neurons, descend_over_kinks(problem, neurons, steps=steps))
 
 
-@pytest.mark.parametrize("seed", range(10))
+@with_long("seed", range(10), always=5)
 def test_ends_at_a_stationary_point_with_few_steps_next_to_it(seed):
     problem, neurons = started(seed)
     rest = descend_over_kinks(problem, neurons, steps=60)

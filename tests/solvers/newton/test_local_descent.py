@@ -54,6 +54,7 @@ def test_ends_where_the_gradient_vanishes(seed, chunk, monkeypatch):
         assert min(ends) >= value - 1e-12
 
 
+@pytest.mark.long
 def test_ends_once_a_stretch_gains_too_little():
     problem, start = rough(0, 60, 8, 40)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from variants import with_long
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.gated import GatedRows
@@ -16,6 +17,7 @@ from cvxnn.solvers.outputs.gates.strategy import GatedOutputsStrategy
 
 LOSSES = ("squared", "huber", "logistic", "squared_hinge", "softmax")
 each_loss = pytest.mark.parametrize("loss", LOSSES)
+each_loss_with_long = with_long("loss", LOSSES, always=2)
 each_intercept = pytest.mark.parametrize("intercept", [False, True])
 
 
@@ -92,7 +94,7 @@ def test_the_optimality_conditions_hold_at_the_end(loss, intercept):
         np.testing.assert_allclose(pull, 0.3 * u, atol=1e-4)
 
 
-@each_loss
+@each_loss_with_long
 @given(seed=st.integers(0, 999))
 def test_every_round_leaves_a_valid_answer(loss, seed):
     problem = problem_of(loss, n=9, d=2, c=2, beta=0.02, seed=seed)

@@ -8,6 +8,7 @@ import pytest
 from scipy.optimize import minimize
 from sentences import refused
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 from cvxnn import ReLU, Status, solve
 from cvxnn.errors import InputError
@@ -60,7 +61,7 @@ def test_the_bound_has_the_digits_of_the_objective(seed):
     assert solution.status is Status.OPTIMAL
 
 
-@pytest.mark.parametrize("seed", [1, 5, 6, 7])
+@with_long("seed", [5, 1, 6, 7])
 def test_rounds_do_not_drown_in_neurons(seed):
     # With more than n c of them nothing brings them to rest, and the search stalls.
     rng = np.random.default_rng(seed)
@@ -69,7 +70,7 @@ def test_rounds_do_not_drown_in_neurons(seed):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("beta", [1e-17, 1e-20, 3e-29])
+@with_long("beta", [3e-29, 1e-17, 1e-20])
 def test_a_beta_that_leaves_no_curvature(beta):
     # Predictions cost nothing, and those of the targets themselves are the best.
     X, _ = drawn(2, 4, 3, 0)
@@ -101,12 +102,13 @@ def local_optimum(X, Y, beta, loss, rng, *, intercept, k=20):
     return minimize(function, start, jac=True, method="L-BFGS-B").fun
 
 
-@pytest.mark.parametrize(
-    ("loss", "c"),
-    [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)],
-    ids=["squared", "softmax", "huber"],
-)
-@pytest.mark.parametrize(("d", "intercept"), [(2, False), (3, False), (2, True), (3, True)])
+LOSSES = [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)]
+ROWS = [(3, True), (2, False), (3, False), (2, True)]
+# Each loss with other rows before the rest.
+PAIRS = [(*LOSSES[k % 3], *ROWS[k % 4]) for k in range(12)]
+
+
+@with_long("loss, c, d, intercept", PAIRS, always=3, ids=str)
 def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     X, Y = drawn(25, d, c, 3, labels=loss.has_labels)
     solution = solve(X, Y, 0.3, loss=loss, tol=1e-5, intercept=intercept)
@@ -121,7 +123,7 @@ def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     assert network.objective(X, Y, 0.3, loss) == pytest.approx(solution.objective, rel=1e-12)
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 def test_outputs_that_are_zero_or_multiples_change_nothing(intercept):
     X, Y = drawn(30, 3, 1, 5)
     Y += 5.0

@@ -39,6 +39,7 @@ def test_the_best_one_has_the_lower_bound():
     assert interval.lower <= value * (1.0 + 1e-12)
 
 
+@pytest.mark.long
 def test_a_threshold_ends_it_as_soon_as_it_is_decided():
     X, y = noisy_tent(10)
     v = residual(X, y, 0.02)

@@ -43,6 +43,7 @@ def test_small_problems_are_certified_and_no_local_search_is_below(seed):
     assert best >= search.bound * (1.0 - 1e-9)
 
 
+@pytest.mark.long
 def test_depth_helps_on_a_tent():
     X, y = noisy_tent(12)
     two = cvxnn.solve(X, y, beta=0.02)
@@ -92,7 +93,7 @@ def test_more_features_than_rows():
     assert search.gap <= 1e-4
 
 
-@pytest.mark.parametrize("power", [-60, 60])
+@with_long("power", [-60, 60])
 def test_powers_of_two_change_nothing(power):
     X, y = drawn(1, n=5)
     beta = 0.1 * cvxnn.largest_beta(X, y)

@@ -8,6 +8,7 @@ import pytest
 import rational
 from least_squares import least_squares
 from problems import with_bias
+from variants import with_long
 
 import cvxnn
 from cvxnn.array_types import FloatArray
@@ -86,7 +87,7 @@ def test_timestamps(n, expected):
 
 
 @pytest.mark.parametrize("kind", OFFSETS)
-@pytest.mark.parametrize("n", [60, 3000])
+@with_long("n", [60, 3000])
 def test_offsets(kind, n):
     check(*offset_problem(kind, n))
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from ramped import Ramped
+from variants import with_long
 
 import cvxnn
 from cvxnn.interrupts import UNLIMITED, Deadline
@@ -50,7 +51,7 @@ def test_the_optimum_is_that_of_slopes_and_of_all_ramps(n, share):
     assert solution.network.penalty() == pytest.approx(0.5 * turns, rel=1e-7)
 
 
-@pytest.mark.parametrize("width", [1, 3])
+@with_long("width", [1, 3])
 def test_forty_random_starts_of_any_width_are_not_below(width):
     x, y = wave(12, 3)
     solution = trained(x, y, 0.3)

@@ -31,7 +31,7 @@ def penalised(
     return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
-@pytest.mark.parametrize("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)])
+@with_long("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)], always=2)
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
@@ -109,7 +109,7 @@ def test_where_no_eta_is_left_the_search_is_stuck_or_stationary():
     assert search.gap <= 1e-9
 
 
-@pytest.mark.parametrize("place", ["_around", "_advance", "_end", "_first_guess"])
+@with_long("place", ["_advance", "_first_guess", "_around", "_end"])
 @with_long("count", [1, 2])
 def test_ctrl_c_within_and_between_searches_keeps_the_best(place, count, monkeypatch):
     _, y = data()

@@ -8,6 +8,7 @@ from networks.cases import exact
 from programs import COUNTS, LOSSES, targets
 from scipy.optimize import minimize
 from skip_problems import BETA, data, opener, reference, run, skip_rows, value
+from variants import with_long
 
 import cvxnn
 from cvxnn.array_types import FloatArray
@@ -37,7 +38,7 @@ def profiled(loss: str | Loss, X: FloatArray, y: FloatArray) -> ProfiledProblem:
 
 
 @pytest.mark.parametrize("slope", [0.0, -1.0])
-@pytest.mark.parametrize("loss", ["squared", "huber", "squared_hinge"])
+@with_long("loss", ["squared", "huber", "squared_hinge"], always=2)
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     rows = skip_rows(X, slope, is_free=True)

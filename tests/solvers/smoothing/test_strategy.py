@@ -1,6 +1,7 @@
 """Losses with kinks: the same optimum as cvxpy on the full program, and certificates of it."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ def rows(loss, d, n=14, seed=0):
     return np.column_stack([X, np.ones(n)]), y
 
 
-@each_loss
-@pytest.mark.parametrize("d", [1, 2])
-@pytest.mark.parametrize("intercept", [False, True])
+OPTIMA = [*zip(KINKED, (1, 2, 1, 2), (True, False, False, True), strict=True)]
+OPTIMA += [each for each in product(KINKED, (1, 2), (False, True)) if each not in OPTIMA]
+
+
+@with_long("loss, d, intercept", OPTIMA, always=len(KINKED), ids=str)
 def test_objective_and_bound_are_the_optimum(loss, d, intercept):
     X, y = rows(loss, d)
     known = optimum(X, y, 0.3, loss, has_constant=intercept)
@@ -45,7 +48,7 @@ def test_objective_and_bound_are_the_optimum(loss, d, intercept):
     assert value == pytest.approx(solution.objective, rel=1e-12)
 
 
-@each_loss
+@each_loss_with_long
 def test_weights_of_rows(loss):
     X, y = rows(loss, 2)
     weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float)
@@ -57,7 +60,7 @@ def test_weights_of_rows(loss):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("model", [cvxnn.ReLU(slope=0.3), cvxnn.ReLU(skip="penalised")], ids=str)
+@with_long("model", [cvxnn.ReLU(slope=0.3), cvxnn.ReLU(skip="penalised")], ids=str)
 def test_other_activations(loss, model):
     X, y = rows(loss, 2, 12, 1)
     linear = None if model.skip is None else X
@@ -81,7 +84,7 @@ def test_a_free_skip_connection(loss):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("method", ["exact", "sampled"])
+@with_long("method", ["sampled", "exact"])
 def test_other_methods(loss, method):
     X, y = rows(loss, 2)
     known = optimum(X, y, 0.3, loss)
@@ -108,7 +111,7 @@ def test_several_outputs(loss, intercept):
 
 
 @each_loss_with_long
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_the_largest_beta(loss, intercept):
     X, y = rows(loss, 2, 15)
     largest = cvxnn.largest_beta(X, y, loss=loss, intercept=intercept)
@@ -127,6 +130,7 @@ def test_the_largest_beta(loss, intercept):
             assert (solution.n_neurons > 0) == has_neurons
 
 
+@pytest.mark.long
 @each_loss_with_long
 def test_a_path_and_a_warm_start(loss):
     X, y = rows(loss, 2)
@@ -149,6 +153,7 @@ def test_certify(loss):
     assert found.dual_bound <= known * (1.0 + 1e-7) and found.objective > known
 
 
+@pytest.mark.long
 @each_loss_with_long
 def test_a_relaxation_in_high_rank(loss):
     rng = np.random.default_rng(0)
@@ -161,7 +166,8 @@ def test_a_relaxation_in_high_rank(loss):
     assert solution.gap < 0.5
 
 
-@with_long("intercept", [True, False])
+@pytest.mark.long
+@pytest.mark.parametrize("intercept", [True, False])
 def test_a_line_with_outliers(intercept):
     """Rank two beyond a few cells, by the conic program on all arcs."""
     rng = np.random.default_rng(0)
@@ -175,6 +181,7 @@ def test_a_line_with_outliers(intercept):
         assert solution.dual_bound == pytest.approx(known, rel=1e-6)
 
 
+@pytest.mark.long
 def test_targets_of_any_size_and_offset():
     X, y = rows("absolute", 2)
     first = cvxnn.solve(X, y, 0.3, loss="absolute", intercept=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn import FrankWolfe, Status
@@ -44,7 +45,7 @@ def test_the_rate_is_that_of_the_theorem(step, shape):
 
 @pytest.mark.parametrize("step", RULES)
 @pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
-@pytest.mark.parametrize("seed", range(3))
+@with_long("seed", range(3))
 def test_the_own_gap_is_never_below_the_true_one(step, loss, seed):
     X, y = draw(25, 2 + seed % 2, seed)
     y = np.where(y > 0.0, 1.0, -1.0) if as_loss(loss).has_labels else y
@@ -76,7 +77,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("method", ["frank_wolfe", "incremental"])
+@with_long("method", ["frank_wolfe", "incremental"])
 @pytest.mark.parametrize("name", ROWS)
 def test_no_bound_is_wrong_on_difficult_rows(method, name):
     X, y = draw(24, 3)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.optimize
+from variants import with_long
 
 import cvxnn
 from cvxnn import Incremental, Status
@@ -40,9 +41,10 @@ def test_the_optimum_is_that_of_a_search_that_moves_neurons(shape):
     assert solution.n_neurons <= len(y)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("loss", "kind"),
-    [("huber", "numbers"), ("logistic", "labels"), ("hinge", "labels"), ("poisson", "counts")],
+    [("logistic", "labels"), ("poisson", "counts"), ("huber", "numbers"), ("hinge", "labels")],
+    always=2,
 )
 def test_other_losses_have_their_optimum(loss, kind):
     X, y = draw(20, 3, kind=kind)
@@ -52,15 +54,15 @@ def test_other_losses_have_their_optimum(loss, kind):
     assert solution.objective == pytest.approx(best.objective, rel=2e-6)
 
 
-@pytest.mark.parametrize(
+@with_long(
     "model",
     [
         cvxnn.ReLU(-1.0), cvxnn.ReLU(0.2, "penalised"), cvxnn.ReLU(0.2, "free"),
         cvxnn.Conv((1, 2), pooling="average", bias=True),
     ],
-    ids=repr,
+    ids=repr, always=2,
 )  # fmt: skip
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [True, False])
 def test_other_models_and_intercepts_have_theirs(model, intercept):
     X, y = draw(14, 3)
     y = y + intercept * 3.0

@@ -5,6 +5,7 @@ import pytest
 import tampering
 from models.test_conv_outputs import drawn, lowest
 from programs import patches_by_loops
+from variants import with_long
 
 import cvxnn
 from cvxnn import BoundCertificate, Conv
@@ -18,7 +19,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "settings", "options"), CASES)
+@with_long(("loss", "settings", "options"), CASES, always=2)
 def test_certificates_are_accepted(loss, settings, options):
     images, Y = drawn((9, 3, 3), 3, seed=11, labels=loss == "softmax")
     model, intercept = Conv(**settings), options.get("intercept", False)
@@ -42,6 +43,7 @@ def test_certificates_are_accepted(loss, settings, options):
         assert report.bound <= found
 
 
+@pytest.mark.long
 def test_networks_of_other_outputs_or_settings_are_refused():
     images, Y = drawn((8, 3, 3), 2, seed=12)
     solution = cvxnn.solve(images, Y, 0.2, model=Conv(2), tol=1e-4)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from oracle.outputs.norms import climbed, norms
+from variants import with_long
 
 from cvxnn.errors import InputError
 from cvxnn.verification.evidence import Pieces
@@ -36,7 +37,7 @@ def of(places, given, size=1.0):
     return PairsEvidence.of(places, SimpleNamespace(**parts), 1.0, 1.0)
 
 
-@pytest.mark.parametrize("size", [0.0, 1e-2, 1.0, 1e3])
+@with_long("size", [0.0, 1.0, 1e-2, 1e3], always=2)
 def test_any_multipliers_give_a_bound(size):
     for seed in range(6):
         pieces, places, given = drawn(seed, c=2 + seed % 2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from variants import with_long
 
 from cvxnn.losses import SoftmaxLoss
 from cvxnn.verification.balance import with_sums_zero
@@ -32,7 +33,7 @@ def conjugate(v, y, w):
     return -float(minimize(fall, np.zeros(len(v)), method="BFGS", options={"gtol": 1e-9}).fun)
 
 
-@pytest.mark.parametrize("shares", [False, True])
+@with_long("shares", [True, False])
 def test_a_bound_is_the_best_multiple_of_the_dual_point(shares):
     for seed in range(2):
         v, y, weights = drawn(seed, shares=shares)

@@ -17,6 +17,7 @@ from cvxnn.exchange.foreign.network import AS_PAIR, ReadNetwork, detached, from_
 from cvxnn.exchange.foreign.torch_network import read_module
 from cvxnn.losses import Loss, SoftmaxLoss, as_loss
 from cvxnn.networks import TwoLayerNetwork, check_plain
+from cvxnn.networks.base import Network
 from cvxnn.validation import as_real_array
 
 _ACCEPTED = (
@@ -70,6 +71,11 @@ def read_network(network: Any) -> ReadNetwork:
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and isinstance(network, known):
             return read(network)
+    if isinstance(network, Network):
+        raise InputError(
+            f"network must be a TwoLayerNetwork of ReLU, got a {type(network).__name__}: what is "
+            "proven of it is in the certificate of its Solution."
+        )
     hint = ""
     for attribute in ("network", "best_estimator_"):
         # A model has a method of that name.

@@ -20,6 +20,7 @@ from cvxnn.solvers.descent.row_ascent import RowAscent, along, first_outputs
 from cvxnn.solvers.descent.settings import SETTINGS
 from cvxnn.solvers.descent.sizes import resized
 from cvxnn.solvers.descent.stirring import Stirring
+from cvxnn.solvers.segments.directions import spread_directions
 from cvxnn.solvers.segments.reached import Reached
 from cvxnn.solvers.segments.rows import SegmentedRows, never
 
@@ -41,8 +42,8 @@ class TileSearch:
     ----------
     rows : SegmentedRows
     beta : float
-    to_direction : ndarray, shape (d, r)
-        Maps evenly spread directions to those of the data.
+    to_direction : ndarray, shape (d, r), optional
+        Maps evenly spread directions to those of the data; by default it is found from sums.
     random_state : numpy.random.Generator
     deadline : Deadline
     intercept : bool
@@ -68,7 +69,7 @@ class TileSearch:
         self,
         rows: SegmentedRows,
         beta: float,
-        to_direction: FloatArray,
+        to_direction: FloatArray | None,
         random_state: np.random.Generator,
         deadline: Deadline,
         *,
@@ -76,6 +77,8 @@ class TileSearch:
     ) -> None:
         self.rows, self.beta, self.deadline, self.intercept = rows, beta, deadline, intercept
         self._random_state = random_state
+        if to_direction is None:
+            to_direction = spread_directions(rows)
         self._ascent = RowAscent(rows.n_rows, to_direction, random_state)
         # Of one output sizes are a Lasso; of several they come with the outputs.
         self._best_sizes = resized if rows.n_outputs == 1 else reweighted
@@ -212,8 +215,10 @@ class TileSearch:
         self, directions: FloatArray, outputs: FloatArray, reach: FloatArray, squares: FloatArray
     ) -> Neurons:
         """The neurons, and new ones of a share of what would fit a residual that reaches so far."""
-        sizes = SETTINGS.small * reach / np.maximum(squares, 1e-300) / len(outputs)
-        joined = self.neurons.joined(directions, outputs)
+        # Those that no row sees are of no use, of any size.
+        seen = squares > 0.0
+        sizes = SETTINGS.small * reach[seen] / squares[seen] / len(outputs)
+        joined = self.neurons.joined(directions[seen], outputs[seen])
         return joined.sized(np.concatenate([self.neurons.sizes, sizes]))
 
     def _pulls(self, directions: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -36,6 +36,7 @@ from cvxnn.solvers.outputs.settings import SETTINGS
 from cvxnn.solvers.outputs.weights import reweighted
 from cvxnn.solvers.proof_time import ProofTime
 from cvxnn.solvers.search import IncumbentSearch
+from cvxnn.solvers.segments.segment import LENGTH
 
 
 @final
@@ -82,7 +83,10 @@ class OutputsSearch(IncumbentSearch):
     ) -> None:
         self._begun, self._end = clock(), deadline
         self._proof_time = ProofTime(Global()) if proof_time is None else proof_time
-        self.basis, self.rank = reduction.basis, reduction.rank
+        # All that a rough search asks for are sums over the rows as they are.
+        is_rough = not polishes and problem.rows.readout is None
+        self.basis = np.eye(problem.rows.n_features) if is_rough else reduction.basis
+        self.rank = reduction.rank
         layer = problem.rows.turned(self.basis)
         nothing = without_neurons(problem.on(layer), intercept=intercept)
         share = deadline.share(SETTINGS.search_share)
@@ -101,8 +105,8 @@ class OutputsSearch(IncumbentSearch):
         self._rough: TileSearch | None = None
         if is_for_tiles(layer, self.rank) or (not polishes and layer.readout is None):
             self._rough = TileSearch(
-                rows_of(self.problem), self.problem.beta, to_direction, random_state,
-                self.deadline, intercept=intercept,
+                rows_of(self.problem), self.problem.beta, None if is_rough else to_direction,
+                random_state, self.deadline, intercept=intercept,
             )  # fmt: skip
         if start is not None:
             self._offer(start.turned(self.basis))
@@ -258,7 +262,9 @@ class OutputsSearch(IncumbentSearch):
     def finish(self, tol: float, *, quick: bool) -> None:
         """A minimal network, and a bound by the exact oracle unless there is one."""
         last = self._last_deadline(quick=quick)
-        self._offer(pruned(self._layer, self.neurons, last))
+        # A rough network of many rows is left as it is.
+        if self._polishes or self._rough is None or len(self.problem.Y) <= LENGTH:
+            self._offer(pruned(self._layer, self.neurons, last))
         wanted = self._certifies and not quick and self.gap > tol
         if wanted and not self._end.passed:
             spent = max(clock() - self._begun, LEAST_PROOF)

@@ -42,22 +42,27 @@ class _Weights:
     def __call__(self, weights: FloatArray) -> tuple[float, FloatArray]:
         """The objective with ``beta/3 sum (||W||^3 + ||b||^3 + |a|^3)``, and its gradient."""
         hidden, inner, outer = self.split(weights)
-        count, width, d = self._shape
         problem, X = self._problem, self._X
-        first = np.maximum(X @ hidden.reshape(count * width, d).T, 0.0).reshape(-1, count, width)
-        second = np.maximum((first * inner).sum(axis=2), 0.0)
+        # Hidden units of all sub-networks side by side, one after the other: few pass the cache.
+        units = [np.maximum(X @ hidden[:, j].T, 0.0) for j in range(inner.shape[1])]
+        second = np.zeros((len(X), len(outer)))
+        for unit, b in zip(units, inner.T, strict=True):
+            second += unit * b
+        np.maximum(second, 0.0, out=second)
         prediction = second @ outer
         norms = [
-            np.linalg.norm(hidden.reshape(count, -1), axis=1),
+            np.linalg.norm(hidden.reshape(len(outer), -1), axis=1),
             np.linalg.norm(inner, axis=1),
             np.abs(outer),
         ]
         penalty = sum(float((norm**3).sum()) for norm in norms) / 3.0
         left = -problem.residual(prediction)
-        pull = left[:, None] * (second > 0.0) * outer
-        of_inner = (pull[:, :, None] * first).sum(axis=0)
-        back = pull[:, :, None] * inner * (first > 0.0)
-        of_hidden = (X.T @ back.reshape(len(X), -1)).T.reshape(self._shape)
+        pull = (second > 0.0) * left[:, None]
+        of_inner, of_hidden = np.empty_like(inner), np.empty_like(hidden)
+        for j, unit in enumerate(units):
+            of_inner[:, j] = outer * np.einsum("nk,nk->k", pull, unit)
+            back = np.multiply(pull, unit > 0.0, out=unit)
+            of_hidden[:, j] = (outer * inner[:, j])[:, None] * (back.T @ X)
         beta = problem.beta
         gradient = np.concatenate([
             (of_hidden + beta * norms[0][:, None, None] * hidden).ravel(),

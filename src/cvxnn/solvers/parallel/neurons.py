@@ -121,6 +121,14 @@ class SubNetworks(Neurons):
             directions * kept[:, :, None], self.sizes, self.outputs, inner=inner * kept
         )
 
+    def without_idle(self, share: float) -> SubNetworks:
+        """Without hidden units of less than this share of the size of their sub-network."""
+        products = np.linalg.norm(self.directions, axis=2) * np.abs(self.inner)
+        kept = products > share * products.sum(axis=1, keepdims=True)
+        return SubNetworks(
+            self.directions * kept[:, :, None], self.sizes, self.outputs, inner=self.inner * kept
+        ).trimmed()
+
     def shortened(self) -> SubNetworks:
         """The same functions at the least size: every hidden unit with ``||w_j|| ~ |b_j|``.
 
@@ -152,6 +160,21 @@ class SubNetworks(Neurons):
             self.signs * root,
         )
 
+    def sums(self) -> list[Neurons]:
+        """Hidden units in the sums p and q of ``s ((X W)_+ b)_+ = s (p - q)_+``.
+
+        First p and q of output 1, then of -1; sizes are those that they have in a network.
+        """
+        lengths = np.linalg.norm(self.directions, axis=2)
+        sizes = self.sizes[:, None] * lengths * np.abs(self.inner)
+        units = self.directions / np.where(lengths > 0.0, lengths, 1.0)[:, :, None]
+        found = []
+        for sign, side in ((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)):
+            alive = (self.signs[:, None] == sign) & (self.inner * side > 0.0) & (sizes > 0.0)
+            outputs = np.full((int(alive.sum()), 1), sign)
+            found.append(Neurons(units[alive], sizes[alive], outputs))
+        return found
+
     def activations(self, X: FloatArray) -> FloatArray:
         """``((X W_k)_+ b_k)_+`` for all k, shape (n, K); O(n K m1 d)."""
         columns = np.empty((len(X), len(self)))
@@ -162,6 +185,11 @@ class SubNetworks(Neurons):
     def predict(self, X: FloatArray) -> FloatArray:
         """``sum_k size_k s_k ((X W_k)_+ b_k)_+``, shape (n,)."""
         return self.activations(X) @ (self.sizes * self.signs)
+
+
+def as_sub_networks(neurons: Neurons) -> SubNetworks:
+    """Neurons of either kind as sub-networks."""
+    return neurons if isinstance(neurons, SubNetworks) else SubNetworks.of_neurons(neurons)
 
 
 def _units(weights: FloatArray) -> FloatArray:

@@ -21,7 +21,7 @@ from cvxnn.solvers.quantized.neurons import QuantizedNeurons
 from cvxnn.solvers.quantized.program import SemidefiniteProgram
 from cvxnn.solvers.quantized.proofs import proof_of
 from cvxnn.solvers.quantized.settings import SETTINGS
-from cvxnn.solvers.quantized.sizes import Sizes, best_sizes
+from cvxnn.solvers.quantized.sizes import Sizes, best_sizes, sharp_residual
 from cvxnn.solvers.search import IncumbentSearch
 
 
@@ -85,6 +85,7 @@ class QuantizedSearch(IncumbentSearch):
         self._left = self._right = none
         self._columns = np.zeros((problem.rows.n_predictions, 0))
         self._sizes = Sizes(np.zeros(0), constant or 0.0)
+        self._residual = problem.residual(self._prediction)
         self._program: SemidefiniteProgram | None = None
         self.is_cheap = d <= SETTINGS.few
         v = self._residual
@@ -164,6 +165,7 @@ class QuantizedSearch(IncumbentSearch):
         self._left, self._right, self._columns = left[kept], right[kept], columns[:, kept]
         self._sizes = sizes = Sizes(sizes.values[kept], sizes.intercept)
         self._prediction = sizes.prediction(self._columns)
+        self._residual = sharp_residual(self.problem, self._columns, sizes, intercept=has_intercept)
         value = self.problem.value(self._prediction, sizes.total)
         if value < self.objective:
             alive = sizes.values > 0.0
@@ -171,10 +173,6 @@ class QuantizedSearch(IncumbentSearch):
                 self._left[alive], self._right[alive], sizes.values[alive]
             )
             self.neurons, self.objective = replace(neurons, intercept=sizes.intercept), value
-
-    @property
-    def _residual(self) -> FloatArray:
-        return self.problem.residual(self._prediction)
 
     def _least(self, tol: float) -> float:
         """What a pair has to be above to be worth a round."""

@@ -135,6 +135,46 @@ def best_sizes(
     return sizes
 
 
+def sharp_residual(
+    problem: Problem[Any], columns: FloatArray, sizes: Sizes, *, intercept: bool = False
+) -> FloatArray:
+    """Minus the gradient of the loss at the best sizes, less rounded than that of a prediction.
+
+    A loss that bends sharply, as a smoothed kink does, multiplies the rounding of predictions. One
+    more step of Newton's method moves the residual by what is left of its optimality conditions:
+    values of beta on the columns of a size, and beside an intercept the sum 0.
+
+    Parameters
+    ----------
+    problem : Problem
+    columns : ndarray, shape (n, k)
+    sizes : Sizes
+        As :func:`best_sizes` returns them.
+    intercept : bool
+        As there.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In the domain of the conjugate.
+    """
+    prediction = sizes.prediction(columns)
+    v = problem.residual(prediction)
+    active = columns[:, sizes.values > 0.0]
+    wanted = np.full(active.shape[1], problem.beta)
+    if intercept:
+        active = np.column_stack([active, np.ones(len(active))])
+        wanted = np.append(wanted, 0.0)
+    bends = problem.loss.curvature(prediction, problem.y)
+    bent = bends[:, None] * active
+    missing = wanted - active.T @ v
+    step = bent @ np.linalg.lstsq(active.T @ bent, missing, rcond=None)[0]
+    moved = problem.loss.project(v + step, problem.y)
+    left = np.abs(wanted - active.T @ moved).max(initial=0.0)
+    is_better = left < np.abs(missing).max(initial=0.0)
+    return moved if is_better and np.isfinite(moved).all() else v
+
+
 def _lasso(
     columns: FloatArray, target: FloatArray, ones: FloatArray, beta: float, start: Sizes,
     deadline: Deadline, intercept: bool,

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.array_types import Array, FloatArray
-from cvxnn.layers import row_chunks
+from cvxnn.evaluation import evaluate, predict
+from cvxnn.layers import Layer, row_chunks
 from cvxnn.layers.tiles import Tiles
 from cvxnn.losses import Loss
 from cvxnn.losses.offset_sums import LossBeside
+from cvxnn.solvers.segments.space import Moduli, Triangle, scaled_units
 from cvxnn.solvers.segments.tree import Sums
 
 # Added to predictions: a number, or one for each output.
@@ -167,6 +169,22 @@ class Segment:
     def n_tiles(self) -> int:
         """The number of tiles on which gradients are computed."""
         return len(self.tiles.slices)
+
+    def moduli(self) -> tuple[Moduli]:
+        """The largest modulus of each column."""
+        return (Moduli(np.abs(self.X).max(axis=0, initial=0.0)),)
+
+    def triangle(self, scale: FloatArray) -> tuple[Triangle]:
+        """That of the rows over the scales of columns, each row of length one; O(m d^2)."""
+        return (Triangle.of(scaled_units(self.X, scale)),)
+
+    def evaluated(
+        self, hidden: FloatArray, output: FloatArray, b: Offset, tol: float
+    ) -> tuple[float, float]:
+        """The loss of a network from its weights, and a bound on its rounding."""
+        prediction = predict(Layer(self.X), hidden, output).shifted(b)
+        found = evaluate(self.loss, self.target, prediction, 0.0, 0, tol)
+        return found.value, found.error
 
     @cached_property
     def tiles(self) -> Tiles:

@@ -35,7 +35,8 @@ _SUBNETWORKS, _UNITS = 8, 4
 _TITLE = "Three layers"
 _INTRODUCTION = (
     "Sub-networks ((X W_k)_+ b_k)_+ a_k side by side, of any number and width, with the penalty "
-    "beta/3 sum_k (||W_k||_F^3 + ||b_k||^3 + |a_k|^3), against networks of two layers with (2). A "
+    "beta/3 sum_k (||W_k||_F^3 + ||b_k||^3 + |a_k|^3), against networks sum_j (X u_j)_+ a_j of two "
+    "layers with beta/2 sum_j (||u_j||^2 + a_j^2); the loss of both is half the squared error. A "
     "function of two layers costs the same in both, so that three layers are never behind; the "
     "question is where they are ahead (Ergen and Pilanci 2021).",
 )
@@ -166,18 +167,19 @@ def _objective(X: FloatArray, y: FloatArray, beta: float) -> Objective:
 
 
 def _sentence(cases: list[_Case]) -> str:
-    parts = [
-        f"{case.share:g} of the largest beta: "
-        + (
-            "no gain"
-            if case.gain.helps is False
-            else "between {:.3f} and {:.3f}".format(*case.gain.ratio)
-        )
-        for case in cases
-    ]
+    *parts, last = [f"{_range(case.gain)} at {case.share:g}" for case in cases]
     return (
-        f"{cases[0].data.name}, the optimum of three layers over that of two - {'; '.join(parts)}."
+        f"On the {cases[0].data.name} the optimum of three layers over that of two is proven to be "
+        f"{', '.join(parts)} and {last} of the largest beta."
     )
+
+
+def _range(gain: DepthGain) -> str:
+    """The ratio of the optima in words, to three digits."""
+    if gain.helps is False:
+        return "1"
+    low, high = (f"{bound:.3f}" for bound in gain.ratio)
+    return high if low == high else f"between {low} and {high}"
 
 
 def _ratios(every: tuple[_Data, ...], cases: list[_Case]) -> StudyFigure:
@@ -199,8 +201,8 @@ def _ratios(every: tuple[_Data, ...], cases: list[_Case]) -> StudyFigure:
     return finish(
         ax,
         "deep-ratios",
-        "The optimum of three layers over that of two: the best networks found, and below each "
-        "line what is not proven.",
+        "The optimum of three layers over that of two: lines are of the best networks that were "
+        "found, and the optimum itself is in the shaded range below its line.",
         f"Three lines over beta on a logarithmic axis, at most 1. {texts}.",
     )
 

@@ -15,7 +15,7 @@ from cvxnn.layers.quantized import QuantizedRows
 from cvxnn.models.quantized import Quantized, QuantizedNetwork
 from cvxnn.plotting.styles import BLACK, BLUE, new_figure
 from cvxnn.problems import Problem
-from cvxnn.results import Solution
+from cvxnn.results import Solution, Status
 from cvxnn.solvers.quantized.krivine import GAMMA, krivine_draws
 from cvxnn.solvers.quantized.program import SemidefiniteProgram
 from cvxnn.study.drawing import INCHES, StudyFigure, finish
@@ -42,7 +42,8 @@ _INTRODUCTION = (
     "optimum from below, and draws of signs round its solution to a network; where a search over "
     "signs comes to an end, the optimum itself is proven.",
     f"Data: normal features, targets of a network with three neurons and noise of a fifth of their "
-    f"size, beta at {_SHARE} of the largest.",
+    f"size, beta at {_SHARE} of the largest. A neuron takes d - 1 bits for each of its two vectors "
+    "of signs, and 64 for a_j.",
 )
 _CERTIFICATE = (
     "The lower bound holds for all networks of this form, with any number of neurons. OPTIMAL says "
@@ -89,11 +90,14 @@ class _Case:
 
     @property
     def sentence(self) -> str:
-        share = 100.0 * (1.0 - self.relaxed_bound / self.solution.objective)
+        solution = self.solution
+        share = 100.0 * (1.0 - self.relaxed_bound / solution.objective)
+        proven = f"proven to be within {100.0 * solution.gap:.2g} % of the best"
+        if solution.status is Status.OPTIMAL:
+            proven = "proven to be the best"
         return (
-            f"With {self.shape[1]} features the network is proven to be within "
-            f"{100.0 * self.solution.gap:.2g} % of the best; the semidefinite program alone "
-            f"proves {share:.2g} %."
+            f"With {self.shape[1]} features the network is {proven}; the bound of the "
+            f"semidefinite program alone is {share:.2g} % below its objective."
         )
 
 

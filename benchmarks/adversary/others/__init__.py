@@ -1,0 +1,1 @@
+"""Networks of degree two, of signs and of three layers, held against arithmetic of their own."""

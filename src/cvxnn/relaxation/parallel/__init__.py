@@ -1,0 +1,1 @@
+"""The relaxation inside the bound on sub-networks of three layers."""

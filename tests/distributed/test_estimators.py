@@ -1,0 +1,95 @@
+"""Estimators on rows in dask: those in memory, as far as a rough search goes."""
+
+import numpy as np
+import pytest
+
+import cvxnn
+from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV
+
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+pd = pytest.importorskip("pandas")
+pytest.importorskip("distributed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+N = 6_000
+
+
+def rows():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N, 3)) * [1.0, 10.0, 0.1] + [0.0, 5.0, 100.0]
+    y = np.maximum(X[:, 0], 0.0) + 0.1 * np.abs(X[:, 1]) + 0.1 * rng.standard_normal(N)
+    return X, 7.0 + 20.0 * y
+
+
+def in_dask(array, chunk=2_500):
+    return da.from_array(array, chunks=(chunk, *array.shape[1:]))
+
+
+def test_a_regressor_scales_as_in_memory(client):
+    X, y = rows()
+    weights = 1.0 + np.arange(N) % 2
+    model = ConvexReLURegressor(beta=30.0).fit(in_dask(X), in_dask(y), in_dask(weights))
+    wanted = ConvexReLURegressor(beta=30.0).fit(X, y, weights)
+    for name in ("centre", "scale", "target_centre", "target_scale"):
+        found = getattr(model.scaling_, name)
+        assert np.allclose(found, getattr(wanted.scaling_, name), rtol=1e-12)
+    assert model.objective_ == pytest.approx(wanted.objective_, rel=1e-2)
+    assert np.corrcoef(model.predict(X), wanted.predict(X))[0, 1] > 0.999
+    assert 0.0 <= model.dual_gap_ <= 1.0 and model.n_features_in_ == 3
+    of_dask = model.predict(in_dask(X))
+    assert isinstance(of_dask, da.Array)
+    assert np.allclose(of_dask.compute(), model.predict(X), rtol=1e-12)
+
+
+@pytest.mark.long
+def test_chunks_do_not_matter(client):
+    X, y = rows()
+    fits = [ConvexReLURegressor(beta=30.0).fit(in_dask(X, c), in_dask(y, c)) for c in (900, N)]
+    first, second = (fit.network_.hidden_weights for fit in fits)
+    assert np.array_equal(first, second)
+
+
+def test_a_guessed_beta_is_of_all_rows(client):
+    X, y = rows()
+    model = ConvexReLURegressor(max_iter=1)
+    found = model.fit(in_dask(X), in_dask(y)).beta_
+    wanted = ConvexReLURegressor().fit(X, y).beta_
+    assert 0.3 * wanted < found < 3.0 * wanted
+
+
+def test_a_classifier_of_a_frame_has_names_and_classes(client):
+    X, y = rows()
+    labels = np.where(y > np.median(y), "high", "low")
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    held = dd.from_pandas(frame, npartitions=3)
+    target = dd.from_pandas(pd.Series(labels, index=frame.index), npartitions=3)
+    model = ConvexReLUClassifier(beta=3.0, max_iter=2)
+    model.fit(held, target)
+    assert model.classes_.tolist() == ["high", "low"]
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert model.score(frame, labels) > 0.9
+    assert np.array_equal(model.predict(held).compute(), model.predict(frame))
+    shares = model.predict_proba(held).compute()
+    assert np.allclose(shares, model.predict_proba(frame))
+
+
+@pytest.mark.long
+def test_three_classes_share_a_network(client):
+    X, y = rows()
+    labels = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    model = ConvexReLUClassifier(beta=3.0, max_iter=2)
+    model.fit(in_dask(X), in_dask(labels))
+    assert model.network_.n_outputs == 3 and model.score(X, labels) > 0.85
+
+
+def test_what_is_not_for_dask_is_refused(client):
+    X, y = (in_dask(part) for part in rows())
+    with pytest.raises(cvxnn.InputError, match="does not take rows in dask"):
+        ConvexReLURegressorCV().fit(X, y)
+    with pytest.raises(cvxnn.InputError, match="without kinks"):
+        ConvexReLURegressor(beta=1.0, loss="absolute").fit(X, y)
+    with pytest.raises(cvxnn.InputError, match="class_weight is not"):
+        ConvexReLUClassifier(beta=1.0, class_weight="balanced").fit(X, y > 7.0)
+    with pytest.raises(cvxnn.InputError, match="warm_start is not"):
+        ConvexReLURegressor(beta=1.0, warm_start=True).fit(X, y)

@@ -1,0 +1,231 @@
+"""Training on rows in dask: results are those of rows in memory."""
+
+import signal
+
+import numpy as np
+import pytest
+
+import cvxnn
+from cvxnn import Status
+
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+pd = pytest.importorskip("pandas")
+pytest.importorskip("distributed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+ROUGH = cvxnn.Global(polish=False, proof_time=0.0)
+N, D = 9_000, 5
+
+
+def rows(n=N, d=D, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    y = np.maximum(X[:, 0], 0.0) + X[:, 1] * X[:, 2] + 0.3 * rng.standard_normal(n)
+    return X, y
+
+
+def in_dask(array, chunk):
+    return da.from_array(array, chunks=(chunk, *array.shape[1:]))
+
+
+def alike(found, wanted):
+    """Whether two solutions have the same network, digit for digit."""
+    pairs = zip(
+        (found.network.hidden_weights, found.network.output_weights),
+        (wanted.network.hidden_weights, wanted.network.output_weights),
+        strict=True,
+    )
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.fixture(scope="module")
+def in_memory():
+    X, y = rows()
+    return cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [pytest.param(1_000, marks=pytest.mark.long), 4_096, pytest.param(N, marks=pytest.mark.long)],
+)
+def test_networks_are_those_in_memory_whatever_the_chunks(chunk, client, in_memory):
+    X, y = (in_dask(part, chunk) for part in rows())
+    found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
+    assert found.objective == pytest.approx(in_memory.objective, rel=1e-12)
+    assert alike(found, in_memory) and found.status is in_memory.status
+    assert 0.0 <= found.gap < 1.0
+    X, y = rows()
+    known = found.network.objective(X, y, 0.1 * N)
+    assert found.objective == pytest.approx(known, rel=1e-12)
+
+
+def test_networks_are_the_same_without_a_client(in_memory):
+    X, y = (in_dask(part, 5_000) for part in rows())
+    found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
+    assert alike(found, in_memory) and found.certificate is None
+
+
+CASES = {
+    "intercept far from 0": (lambda X, y: y + 50.0, {"intercept": True}),
+    "logistic": (lambda X, y: np.sign(y), {"loss": "logistic"}),
+    "huber with weights": (
+        lambda X, y: y, {"loss": "huber", "sample_weight": 1.0 + np.arange(N) % 3}
+    ),
+    "two outputs": (lambda X, y: np.column_stack([y, -(y**2)]), {}),
+    "softmax with weights": (
+        lambda X, y: np.eye(3)[np.digitize(y, [-0.5, 0.5])],
+        {"loss": "softmax", "intercept": True, "sample_weight": 1.0 + np.arange(N) % 2},
+    ),
+    "counts": (lambda X, y: np.floor(np.exp(y).clip(max=20.0)), {"loss": "poisson"}),
+}  # fmt: skip
+SHORT = ("intercept far from 0", "two outputs")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(n, marks=() if n in SHORT else pytest.mark.long) for n in CASES],
+)
+def test_other_losses_and_outputs_are_as_in_memory(case, client):
+    target, options = CASES[case]
+    X, y = rows()
+    y = target(X, y)
+    options = {"method": ROUGH, "max_iter": 2, **options}
+    wanted = cvxnn.solve(X, y, 0.08 * N, **options)
+    if "sample_weight" in options:
+        options["sample_weight"] = in_dask(options["sample_weight"], 2_000)
+    found = cvxnn.solve(in_dask(X, 2_000), in_dask(y, 3_000), 0.08 * N, **options)
+    assert found.objective == pytest.approx(wanted.objective, rel=1e-8)
+    assert found.dual_bound <= wanted.objective
+    assert found.n_neurons == wanted.n_neurons
+
+
+def test_rows_of_low_rank_are_as_in_memory(client):
+    X, y = rows()
+    X = np.column_stack([X, X[:, 0] + X[:, 1], np.ones(N)])
+    wanted = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
+    found = cvxnn.solve(in_dask(X, 3_000), in_dask(y, 3_000), 0.1 * N, method=ROUGH, max_iter=2)
+    assert found.objective == pytest.approx(wanted.objective, rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_data_frames_and_parquet_are_read_out_of_core(client, in_memory, tmp_path):
+    pytest.importorskip("pyarrow")
+    X, y = rows()
+    frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(D)]).assign(y=y)
+    dd.from_pandas(frame, npartitions=4).to_parquet(tmp_path / "rows")
+    read = dd.read_parquet(tmp_path / "rows")
+    found = cvxnn.solve(read.drop(columns="y"), read["y"], 0.1 * N, method=ROUGH, max_iter=2)
+    assert alike(found, in_memory)
+
+
+def test_a_memmap_is_read_out_of_core(client, in_memory, tmp_path):
+    X, y = rows()
+    np.save(tmp_path / "X.npy", X)
+    held = da.from_array(np.load(tmp_path / "X.npy", mmap_mode="r"), chunks=(2_500, D))
+    assert alike(cvxnn.solve(held, y, 0.1 * N, method=ROUGH, max_iter=2), in_memory)
+
+
+def test_unknown_chunks_are_counted(client, in_memory):
+    X, y = rows()
+    every = np.insert(X, 7, np.nan, axis=0), np.insert(y, 7, np.nan)
+    held, target = (in_dask(part, 3_000) for part in every)
+    keep = ~da.isnan(target)
+    held, target = held[keep], target[keep]
+    found = cvxnn.solve(held, target, 0.1 * N, method=ROUGH, max_iter=2)
+    assert alike(found, in_memory) and np.isnan(held.shape[0])
+
+
+def test_bounds_are_those_of_segments_and_can_be_checked(client):
+    """Against each segment by itself, solved in memory."""
+    X, y = rows()
+    beta = 0.05 * N
+    data = in_dask(X, 4_096), in_dask(y, 4_096)
+    found = cvxnn.solve(*data, beta, method=cvxnn.Global(proof_time=3.0), max_iter=2)
+    assert found.dual_bound == pytest.approx(found.certificate.bounds.sum(), rel=1e-12)
+    assert 0.0 < found.gap < 0.6
+    for k, bound in enumerate(found.certificate.bounds):
+        part = slice(k * 4096, (k + 1) * 4096)
+        share = beta * len(y[part]) / N
+        alone = cvxnn.solve(X[part], y[part], share, method=ROUGH)
+        assert bound <= alone.objective
+    report = found.certificate.verify(in_dask(X, 1_000), in_dask(y, N))
+    assert report.accepted and report.bound == pytest.approx(found.dual_bound, rel=1e-4)
+    other = found.certificate.verify(in_dask(X, 1_000), in_dask(y + 1e-3, N))
+    assert not other.accepted and "Part 0" in other.reason
+    with pytest.raises(cvxnn.InputError, match="stays there, so that it cannot be saved"):
+        found.certificate.save("certificate.npz")
+
+
+def test_limits_and_callbacks_are_those_of_other_runs(client):
+    X, y = (in_dask(part, 3_000) for part in rows())
+    lines = []
+    found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, time_limit=1e-3, callback=lines.append)
+    assert found.status is Status.TIME_LIMIT and np.isfinite(found.objective)
+    found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=1, callback=lines.append)
+    assert found.status is Status.ITERATION_LIMIT and len(lines) >= 1
+    assert lines[0].objective >= found.objective
+    again = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=1, warm_start=found.network)
+    assert again.objective <= found.objective
+
+
+def test_an_interrupt_leaves_the_best_network(client):
+    X, y = (in_dask(part, 3_000) for part in rows())
+
+    def press(progress):
+        signal.raise_signal(signal.SIGINT)
+
+    found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, callback=press)
+    assert found.status is Status.INTERRUPTED and found.n_neurons > 0
+    assert found.dual_bound == 0.0 and len(found.history) == 1
+
+
+BAD = {
+    "not finite": (
+        lambda X, y: (np.where(np.arange(N)[:, None] == 5000, np.nan, X), y),
+        "X must be finite.*rows 4096 to 8191",
+    ),
+    "rows": (lambda X, y: (X, y[:-1]), "y has 8999 entries but X has 9000 rows"),
+    "text": (lambda X, y: (X.astype(str), y), "X must be real numbers"),
+    "labels": (lambda X, y: (X, y), "labels"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_said(case, client):
+    change, words = BAD[case]
+    X, y = change(*rows())
+    loss = "logistic" if case == "labels" else "squared"
+    with pytest.raises(cvxnn.InputError, match=words):
+        cvxnn.solve(in_dask(X, 3_000), in_dask(y, 3_000), 1.0, loss=loss)
+
+
+REFUSED = {
+    "kinks": ({"loss": "absolute"}, "losses without kinks"),
+    "gates": ({"model": cvxnn.Conv(filter_size=2)}, "Rows in dask are for ReLU"),
+    "skip": ({"model": cvxnn.ReLU(skip="free")}, "Rows in dask are for ReLU"),
+    "exact": ({"method": "exact"}, 'for method="global"'),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_cluster_has_nothing_for_is_refused(case):
+    options, words = REFUSED[case]
+    X, y = (in_dask(part, 3_000) for part in rows())
+    with pytest.raises(cvxnn.InputError, match=words):
+        cvxnn.solve(X, y, 1.0, **options)
+
+
+def test_columns_of_text_are_named(client):
+    frame = pd.DataFrame({"a": [1.0, 2.0], "city": ["x", "y"]})
+    with pytest.raises(cvxnn.InputError, match="'city'"):
+        cvxnn.solve(dd.from_pandas(frame, npartitions=1), np.ones(2), 1.0)
+
+
+def test_weights_of_zero_and_other_functions_are_refused(client):
+    X, y = (in_dask(part, 3_000) for part in rows())
+    weights = in_dask((np.arange(N) > 3).astype(float), 3_000)
+    with pytest.raises(cvxnn.InputError, match="leave the others out"):
+        cvxnn.solve(X, y, 1.0, sample_weight=weights)
+    with pytest.raises(cvxnn.InputError, match="collection of dask"):
+        cvxnn.largest_beta(X, y)
