@@ -64,11 +64,23 @@ def is_foreign(array: object) -> bool:
     >>> is_foreign(np.zeros(2)), is_foreign([1.0, 2.0])
     (False, False)
     """
-    if isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, np.ndarray | np.generic) or is_dask(array):
         return False
     # Asked of the class: other objects may have all attributes that one asks them for.
     kind = type(array)
     return library_of(array) in _WRAPPED or hasattr(kind, "__array_namespace__")
+
+
+def is_dask(value: object) -> bool:
+    """Whether it is an array, a frame or a series of dask, which is not imported for that.
+
+    Examples
+    --------
+    >>> is_dask(np.zeros(2))
+    False
+    """
+    package = type(value).__module__.split(".")[0]
+    return package in ("dask", "dask_expr") and hasattr(value, "__dask_graph__")
 
 
 def library_of(array: object) -> str:

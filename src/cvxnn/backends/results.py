@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+import numpy as np
+
 from cvxnn.backends.devices import Device
 from cvxnn.backends.namespaces import is_foreign
 
@@ -21,7 +23,7 @@ def like_data(method: Method) -> Method:
     @wraps(method)
     def called(self: Any, data: Any) -> Any:
         values = method(self, data)
-        return placed_like(values, data) if is_foreign(data) else values
+        return placed_like(values, data) if is_foreign(data) and not is_foreign(values) else values
 
     return called  # type: ignore[return-value]
 
@@ -32,7 +34,8 @@ def placed_like(values: Any, data: Any) -> Any:
     Real numbers have the precision of the data, where those are real. Text, which only numpy has
     arrays of, stays where it is.
     """
-    if getattr(values, "dtype", None) is not None and values.dtype.kind not in "biuf":
+    values = np.asarray(values)
+    if values.dtype.kind not in "biuf":
         return values
     device = Device.of(data)
     there = device.xp.asarray(values, device=device.place)

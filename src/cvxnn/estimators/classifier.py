@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from cvxnn.array_types import Array, FloatArray
+from cvxnn.backends.namespaces import is_dask
 from cvxnn.errors import InputError
 from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, Weights
@@ -30,7 +31,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, SoftmaxLoss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import check_choice, is_dask
+from cvxnn.validation import check_choice
 
 _MULTI_CLASS = ("auto", "softmax", "ovr")
 

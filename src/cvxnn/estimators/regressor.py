@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
 from cvxnn.array_types import FloatArray
+from cvxnn.backends.namespaces import is_dask
 from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
@@ -25,7 +26,7 @@ from cvxnn.losses import HuberLoss, Loss, QuantileLoss
 from cvxnn.losses.kinked import check_level
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import as_real_array, is_dask
+from cvxnn.validation import as_real_array
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

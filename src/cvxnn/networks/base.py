@@ -62,8 +62,7 @@ class Network(ABC):
     def forward(self, data: ArrayLike) -> Any:
         """``f(data)``, shape (n,) or (n, c), also available by calling the network.
 
-        Of arrays of another library, such as tensors on a device, one of that library, computed by
-        the CPU.
+        Of arrays of another library, such as tensors on a device, one of that library.
 
         Raises
         ------

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.array_types import FloatArray
-from cvxnn.backends.results import like_data
+from cvxnn.backends.namespaces import is_foreign
+from cvxnn.backends.results import like_data, placed_like
 from cvxnn.errors import InputError
 from cvxnn.evaluation import Prediction, predict
 from cvxnn.layers import Layer, Rows, row_chunks
@@ -17,6 +18,7 @@ from cvxnn.layers.costs import check_l1_ratio, mixed_norms
 from cvxnn.layers.relu import SkipLayer
 from cvxnn.networks.stages import Activation, Stages, common, with_skip
 from cvxnn.networks.symmetries import NeuronSymmetries
+from cvxnn.networks.tensors import values_there
 from cvxnn.networks.weights import activate, dense_layers, frozen
 from cvxnn.validation import as_real_array, check_finite, check_flag, check_number
 
@@ -147,7 +149,8 @@ class TwoLayerNetwork(NeuronSymmetries):
     def forward(self, X: ArrayLike) -> Any:
         """``f(X)``, also available by calling the network; O(nmd).
 
-        The activations of some rows are held at a time, at most 16 MiB.
+        The activations of some rows are held at a time, at most 16 MiB; for rows on a device of
+        as many as its memory has room for.
 
         Parameters
         ----------
@@ -157,7 +160,9 @@ class TwoLayerNetwork(NeuronSymmetries):
         Returns
         -------
         ndarray of shape (n,), or float
-            A float for one row of shape (d,); of c outputs arrays of shapes (n, c) and (c,).
+            A float for one row of shape (d,); of c outputs arrays of shapes (n, c) and (c,). Of
+            arrays of another library, such as PyTorch, one of theirs, computed on their device
+            in their precision.
 
         Raises
         ------
@@ -170,6 +175,9 @@ class TwoLayerNetwork(NeuronSymmetries):
         >>> network([[3.0], [-3.0]]), network([3.0])
         (array([6., 0.]), 6.0)
         """
+        there = self._values_there(X) if is_foreign(X) else None
+        if there is not None:
+            return there
         rows = self._check_rows(X)
         if rows.ndim == 2:
             return self._values(rows)
@@ -278,6 +286,15 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     def _activate(self, rows: FloatArray) -> FloatArray:
         return activate(rows @ self.hidden_weights.T, self.slope)
+
+    def _values_there(self, X: Any) -> Any:
+        """Those of an array of another library; None where it is none that they are for."""
+        arguments = self.hidden_weights, self.output_weights, self.slope, self.skip_weights
+        values = values_there(X, *arguments)
+        if values is None or not np.any(self.intercept):
+            return values
+        # A number for each output, in the precision of the values.
+        return values + placed_like(np.asarray(self.intercept), values)
 
     def _values(self, rows: FloatArray) -> FloatArray:
         values = np.empty((len(rows), *self.output_weights.shape[1:]))

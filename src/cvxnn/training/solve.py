@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn.backends.devices import Device
-from cvxnn.backends.namespaces import from_device
+from cvxnn.backends.namespaces import from_device, is_dask
 from cvxnn.errors import warn_of_convergence
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import Method, as_method
@@ -17,7 +17,7 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_flag, check_random_state, is_dask
+from cvxnn.validation import check_flag, check_random_state
 from cvxnn.verification.data import fingerprint_of
 
 

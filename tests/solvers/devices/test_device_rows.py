@@ -16,6 +16,7 @@ from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.devices import rows as device_rows
 from cvxnn.solvers.devices.rows import DeviceRows
 from cvxnn.solvers.segments import rows as segmented
+from cvxnn.solvers.segments.directions import spread_directions
 from cvxnn.solvers.segments.rows import LocalRows
 
 N, D, K = 70, 5, 6
@@ -124,6 +125,12 @@ def test_digits_do_not_depend_on_the_tiles(library):
     rows._tiling.entries = 3 * K
     f = rows.keep("predictions", (), hidden, heads)
     assert rows.total("value", (f,), 0.0)[0] == pytest.approx(found[0][0], rel=1e-14)
+
+
+@each_library
+def test_directions_are_spread_by_the_cpu(library):
+    here, there = both(*CASES["squared"], library)
+    np.testing.assert_array_equal(spread_directions(there), spread_directions(here))
 
 
 class SmallMemory:

@@ -18,10 +18,12 @@ from cvxnn.layers import Layer
 from cvxnn.problems import Problem
 from cvxnn.solvers.devices.row_loss import RowLoss, loss_on
 from cvxnn.solvers.devices.tile import Part, Tile
-from cvxnn.solvers.segments.rows import Check, Kept, SegmentedRows, never
+from cvxnn.solvers.segments.rows import Check, Kept, LocalRows, SegmentedRows, never
 from cvxnn.solvers.segments.segment import LENGTH, Offset, Segment
 from cvxnn.solvers.segments.tree import Node, Sums, joined, total_of
 
+# What is asked once in a search, of the rows alone and to the last digits.
+_ON_CPU = ("moduli", "triangle")
 # Rows of a tile for steps on each: fewer do not keep a device busy.
 _HEIGHT = 512
 
@@ -59,10 +61,11 @@ class DeviceRows(SegmentedRows):
     def __init__(self, problem: Problem[Layer], device: Device) -> None:
         self.n_rows, self.n_outputs = problem.Y.shape
         self.n_features, self.loss = problem.rows.n_features, problem.loss
-        self._here = Segment(problem.rows.rows, problem.target, problem.loss)
+        self._here = LocalRows(problem)
         self._device, self._length = device, LENGTH
-        self._double = _Placed(self._here, device, "float64")
-        self._single = _Placed(self._here, device, "float32")
+        whole = self._here.gather(slice(None))
+        self._double = _Placed(whole, device, "float64")
+        self._single = _Placed(whole, device, "float32")
         # Of the memory that is left.
         device.release()
         self._tiling = Tiling(device, self.n_rows, self._length)
@@ -76,16 +79,18 @@ class DeviceRows(SegmentedRows):
     def total(
         self, method: str, kept: Sequence[Kept], *arguments: Any, check: Check = never
     ) -> Sums:
+        if method in _ON_CPU:
+            return self._here.total(method, kept, *arguments, check=check)
         shapes: list[tuple[int, ...]] = []
         each = self._each(method, kept, arguments, check, partial(_stacked, shapes))
         nodes = joined(_nodes_of(stack, first) for first, stack in self._segments(each))
         return _shaped(total_of(nodes)[0], shapes)
 
     def gather(self, rows: slice | NDArray[np.intp]) -> Segment:
-        return self._here.take(rows)
+        return self._here.gather(rows)
 
     def tiled(self, rows: NDArray[np.intp]) -> DeviceTiles:
-        return DeviceTiles(self._here.take(rows), self._device)
+        return DeviceTiles(self.gather(rows), self._device)
 
     def _each(
         self,
