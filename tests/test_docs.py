@@ -17,6 +17,8 @@ GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 PROSE = {
     "contents.md", "glossary.md", "numbers.md", "devices.md", "command_line.md", "study.md",
 }  # fmt: skip
+# What the examples of a page take.
+PACKAGES = {"clusters.md": ("dask.array", "distributed")}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -38,6 +40,8 @@ def test_there_are_pages():
     "page", [page for page in PAGES if page.name not in PROSE], ids=lambda page: page.name
 )
 def test_the_examples_of_a_page(page):
+    for package in PACKAGES.get(page.name, ()):
+        pytest.importorskip(package)
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page.name, str(page), 0)
     report = []

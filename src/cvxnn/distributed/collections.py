@@ -15,8 +15,10 @@ from cvxnn.solvers.segments.segment import LENGTH
 
 # An array or a data frame of dask, which has no static types.
 Collection: TypeAlias = Any
-# Bytes of the rows of a block, about: a larger chunk is cut, so that all workers have some.
-_BLOCK = 1 << 25
+# Bytes of the rows of a block, about: a larger chunk is cut, so that all workers have some. Of very
+# many rows blocks are larger: each is a task of every round, and the scheduler does some hundred of
+# them in a second.
+_BLOCK, _MOST_BLOCKS = 1 << 25, 512
 
 
 @final
@@ -80,7 +82,7 @@ def require_dask() -> None:
 def block_ends(chunks: tuple[int, ...], n_features: int) -> list[int]:
     """Where blocks end: next to the ends of chunks, at whole segments, and none is large.
 
-    So only rows at the ends of chunks move.
+    So only rows at the ends of chunks move. Blocks are no more than chunks and some hundred.
 
     Examples
     --------
@@ -90,7 +92,7 @@ def block_ends(chunks: tuple[int, ...], n_features: int) -> list[int]:
     n = sum(chunks)
     near = {round(end / LENGTH) * LENGTH for end in np.cumsum(chunks).tolist()}
     ends = [*sorted(end for end in near if 0 < end < n), n]
-    most = max(_BLOCK // (8 * n_features * LENGTH), 1) * LENGTH
+    most = max(_BLOCK // (8 * n_features * LENGTH), -(-n // (_MOST_BLOCKS * LENGTH)), 1) * LENGTH
     found, start = list[int](), 0
     for end in ends:
         found += [*range(start + most, end, most), end]

@@ -108,7 +108,8 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         Parameters
         ----------
         X : array-like, shape (n, d), or (n, ...) for images and patches
-            Dense.
+            Dense. Rows may be in dask where beta is not chosen by cross-validation: see
+            ``docs/clusters.md``.
         y : array-like, shape (n,), or (n, c) for c targets of a regressor
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional
@@ -343,7 +344,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         """One network for each problem; after Ctrl-C the others are left where they start."""
         solutions: list[Solution[Any]] = []
         is_over = chosen.cut_short is Status.INTERRUPTED
-        at_once = min(effective_n_jobs(), len(problems))
+        at_once = min(effective_n_jobs(None), len(problems))
         if at_once > 1 and not is_over:
             return self._train_at_once(training, problems, chosen, budget, at_once)
         for samples, starts in zip(problems, chosen.starts, strict=True):
