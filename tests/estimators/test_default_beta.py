@@ -85,3 +85,15 @@ def test_a_class_without_weight_is_never_predicted():
     training = two._training()
     assert isinstance(training, Training)
     assert training.is_settled(Samples(X, -np.ones(30), None))
+
+
+def test_three_layers_take_the_beta_of_two():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 2))
+    y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(40)
+    two = cvxnn.ConvexReLURegressor(random_state=0).fit(X, y)
+    deep = cvxnn.ConvexReLURegressor(model="parallel", random_state=0, time_limit=2.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        deep.fit(X, y)
+    assert deep.beta_ == two.beta_

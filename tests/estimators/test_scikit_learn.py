@@ -11,7 +11,9 @@ import cvxnn
 QUICK = {"method": cvxnn.Sampled(8), "max_iter": 4}
 # Beside an intercept the weights 1000 and 1e-4 of one check take a minute.
 CLASSIFIER = cvxnn.ConvexReLUClassifier(fit_intercept=False, **QUICK)
-OTHERS = [
+REGRESSOR = cvxnn.ConvexReLURegressor(**QUICK)
+ALL = [
+    REGRESSOR,
     CLASSIFIER,
     cvxnn.ConvexReLURegressorCV(betas=[3.0, 1.0], cv=2, **QUICK),
     cvxnn.ConvexReLUClassifierCV(betas=[10.0, 3.0], cv=2, **QUICK),
@@ -29,28 +31,32 @@ def name_of(check):
     return check.func.__name__
 
 
-# Others are of what the classifier has in common with a regressor: among the long tests.
-CHECKS_OF_CLASSES = [
-    check for _, check in estimator_checks_generator(CLASSIFIER) if "class" in name_of(check)
+def first_of_each_name(estimator):
+    """Checks without those that only have other arguments."""
+    return {name_of(check): check for _, check in [*estimator_checks_generator(estimator)][::-1]}
+
+
+# Others of the classifier are of what it has in common with a regressor.
+CHECKS = [(REGRESSOR, check) for check in first_of_each_name(REGRESSOR).values()]
+CHECKS += [
+    (CLASSIFIER, check) for name, check in first_of_each_name(CLASSIFIER).items() if "class" in name
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks([cvxnn.ConvexReLURegressor(**QUICK)])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    CHECKS,
+    ids=[f"{type(estimator).__name__}-{name_of(check)}" for estimator, check in CHECKS],
+)
 def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("check", CHECKS_OF_CLASSES, ids=name_of)
-def test_checks_of_scikit_learn_of_classes(check):
-    check(clone(CLASSIFIER))
+    check(clone(estimator))
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(OTHERS)
-def test_checks_of_scikit_learn_with_other_settings(estimator, check):
+@parametrize_with_checks(ALL)
+def test_all_checks_of_scikit_learn(estimator, check):
     check(estimator)

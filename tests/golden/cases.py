@@ -110,7 +110,7 @@ def options():
         "large tolerance": {"tol": 1e-2},
     }
     for name, chosen in cases.items():
-        yield Case.of(f"options, {name}", X, y, 0.3, **chosen)
+        yield Case.of(f"options, {name}", X, y, 0.3, is_long=name == "two rounds", **chosen)
     yield Case("options, warm start", partial(face.from_start, X, y, 0.3, 1.0))
     yield Case("options, own patterns", partial(face.on_patterns, X, y, 0.3, 40))
     yield Case("options, program", partial(face.program, X, y, 0.3, 40))
@@ -122,7 +122,8 @@ def leaky():
         for skip in (None, "penalised", "free"):
             for how, method in methods(60).items() if skip is None else [("global", Global())]:
                 name = f"leaky, slope {slope}, skip {skip}, {how}"
-                yield Case.of(name, X, y, 0.3, model=ReLU(slope, skip), method=method)
+                options = {"model": ReLU(slope, skip), "method": method}
+                yield Case.of(name, X, y, 0.3, is_long=slope < 0.0 and skip is not None, **options)
     for loss in LOSSES[1:]:
         for skip in (None, "penalised"):
             options = {

@@ -52,7 +52,10 @@ PAIRS += [
     pytest.param(name, loss, marks=pytest.mark.long)
     for name, loss in zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
 ]
-PAIRS += [("relu", "poisson"), ("intercept", "gamma")]
+PAIRS += [
+    ("relu", "poisson"),
+    pytest.param("intercept", "gamma", marks=pytest.mark.long),
+]
 PAIRS += [pytest.param("penalised", loss, marks=pytest.mark.long) for loss in COUNTS]
 
 

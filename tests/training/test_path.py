@@ -25,10 +25,10 @@ BOUNDED = {"drawn gates", "maxima"}
             case,
             loss,
             id=f"{case.name}-{loss}",
-            marks=pytest.mark.long if case.name in SLOW else (),
+            marks=pytest.mark.long if case.name in SLOW or place > 0 else (),
         )
         for case in FEW
-        for loss in case.losses
+        for place, loss in enumerate(case.losses)
         # A linear part is right in some rows exactly, where a loss with kinks has many slopes.
         if not (as_loss(loss).is_kinked and getattr(case.model, "skip", None))
     ],

@@ -232,6 +232,7 @@ def test_estimators_prove_for_as_long_as_they_are_told():
     assert long.solution_.gap == pytest.approx(long.dual_gap_)
 
 
+@pytest.mark.long
 @with_long("multi_class", ["softmax", "ovr"])
 def test_networks_of_classes_share_the_time(multi_class):
     labels = np.digitize(Y, [0.0, 1.0])

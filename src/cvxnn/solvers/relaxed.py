@@ -195,7 +195,6 @@ def _of_sub_networks(
     return SubNetworkProver(problem, as_sub_networks, carried, on_bound=on_bound)
 
 
-
 def needs_relaxation(problem: Problem[Any], deadline: Deadline = UNLIMITED) -> bool:
     """Whether there is a relaxation of a problem, and no exact oracle that usually ends.
 

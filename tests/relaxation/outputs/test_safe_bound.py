@@ -8,6 +8,7 @@ import pytest
 from oracle.outputs.norms import climbed, dual_points, norms
 from relaxation_instances import multipliers, random_moments, rows_and_weights
 from scipy.optimize import minimize_scalar
+from variants import with_long
 
 from cvxnn.oracle.outputs.branch_and_bound import OutputsTree
 from cvxnn.oracle.outputs.rank_two import RankTwoOutputsOracle
@@ -36,9 +37,10 @@ def largest_norm(X, V, rng):
     return float(norms(X, V, directions).max())
 
 
-def test_never_below_what_is_found_on_nasty_instances():
-    rng = np.random.default_rng(0)
-    for _ in range(150):
+@with_long("seed", range(3))
+def test_never_below_what_is_found_on_nasty_instances(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
         n, d, c = int(rng.integers(1, 9)), int(rng.integers(1, 6)), int(rng.integers(2, 5))
         X, _ = rows_and_weights(rng, n, d)
         points = list(dual_points(rng, n, c).values())
