@@ -205,6 +205,7 @@ REFUSED = {
     "gates": ({"model": cvxnn.Conv(filter_size=2)}, "Rows in dask are for ReLU"),
     "skip": ({"model": cvxnn.ReLU(skip="free")}, "Rows in dask are for ReLU"),
     "exact": ({"method": "exact"}, 'for method="global"'),
+    "a device": ({"device": "cuda"}, "by the CPUs of its workers, not on a device"),
 }
 
 

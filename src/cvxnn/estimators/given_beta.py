@@ -84,6 +84,7 @@ class GivenBeta(ConvexEstimator):
                 intercept=training.intercept, sample_weight=weights, tol=self.tol,
                 max_iter=self.max_iter, time_limit=limit,
                 random_state=check_random_state(self.random_state), callback=show,
+                device=self.device,
             )  # fmt: skip
 
     def _choose_beta(

@@ -86,9 +86,14 @@ class ClusterRun:
         sample_weight: Collection | None = None,
         random_state: int | np.random.Generator | None = 0,
         warm_start: Network | None = None,
+        device: object = None,
         **limits: Any,
     ) -> ClusterRun:
         """Of the arguments as :func:`cvxnn.solve` takes them."""
+        if device is not None:
+            raise InputError(
+                "Rows in dask are searched by the CPUs of its workers, not on a device."
+            )
         model, method = as_model(model), as_method(method)
         intercept = check_flag(intercept, "intercept") or model.has_intercept
         return cls(
