@@ -14,3 +14,15 @@ BoolArray = NDArray[np.bool_]
 Array = NDArray[Any]
 # Twice what rounding changes a number by at most, relative.
 EPS = float(np.finfo(np.float64).eps)
+
+
+def is_dask(value: object) -> bool:
+    """Whether it is an array, a frame or a series of dask, which is not imported for that.
+
+    Examples
+    --------
+    >>> is_dask(np.zeros(2))
+    False
+    """
+    package = type(value).__module__.split(".")[0]
+    return package in ("dask", "dask_expr") and hasattr(value, "__dask_graph__")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import FloatArray, is_dask
 from cvxnn.errors import InputError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -363,18 +363,6 @@ def as_real_array(value: object, name: str) -> FloatArray:
         raise InputError(
             f"{name} must fit into float64, got larger integers; rescale {name}."
         ) from error
-
-
-def is_dask(value: object) -> bool:
-    """Whether it is an array, a frame or a series of dask, which is not imported for that.
-
-    Examples
-    --------
-    >>> is_dask(np.zeros(2))
-    False
-    """
-    package = type(value).__module__.split(".")[0]
-    return package in ("dask", "dask_expr") and hasattr(value, "__dask_graph__")
 
 
 def check_dense(value: object, name: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from cvxnn.array_types import is_dask
 from cvxnn.errors import InputError
 from cvxnn.solvers.segments.segment import LENGTH
-from cvxnn.validation import is_dask
 
 # An array or a data frame of dask, which has no static types.
 Collection: TypeAlias = Any

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from cvxnn.array_types import Array
+from cvxnn.array_types import Array, is_dask
 from cvxnn.errors import InputError
 from cvxnn.estimators.callbacks import CallbackSupportMixin, report_rounds, with_callbacks
 from cvxnn.estimators.default_beta import Guess
@@ -40,7 +40,6 @@ from cvxnn.validation import (
     check_flag,
     check_proof_time,
     check_random_state,
-    is_dask,
 )
 from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.report import Verification

@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from cvxnn.array_types import Array, FloatArray
+from cvxnn.array_types import Array, FloatArray, is_dask
 from cvxnn.errors import InputError
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.default_beta import Guess, classification_beta
@@ -29,7 +29,7 @@ from cvxnn.interrupts import Deadline
 from cvxnn.losses import Loss, SoftmaxLoss
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import check_choice, is_dask
+from cvxnn.validation import check_choice
 
 _MULTI_CLASS = ("auto", "softmax", "ovr")
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import FloatArray, is_dask
 from cvxnn.estimators.base import ConvexEstimator, Weights
 from cvxnn.estimators.default_beta import Guess, regression_beta
 from cvxnn.estimators.deviance import explained_deviance
@@ -24,7 +24,6 @@ from cvxnn.losses import HuberLoss, Loss, QuantileLoss
 from cvxnn.losses.kinked import check_level
 from cvxnn.methods import as_method
 from cvxnn.networks.base import Network
-from cvxnn.validation import is_dask
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

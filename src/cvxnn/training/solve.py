@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn.array_types import is_dask
 from cvxnn.errors import warn_of_convergence
 from cvxnn.losses import Loss, as_loss
 from cvxnn.methods import Method, as_method
@@ -14,7 +15,7 @@ from cvxnn.models.base import Model, as_model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
 from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_flag, check_random_state, is_dask
+from cvxnn.validation import check_flag, check_random_state
 from cvxnn.verification.data import fingerprint_of
 
 
