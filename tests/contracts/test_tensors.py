@@ -1,5 +1,7 @@
 """Training on arrays of other libraries: the same problem, and networks of numpy."""
 
+import os
+
 import numpy as np
 import pytest
 from contracts import cases
@@ -12,6 +14,8 @@ import cvxnn
 from cvxnn.backends.devices import Device
 from cvxnn.solvers.devices.rows import DeviceRows
 
+# They say themselves which data are of another library.
+pytestmark = pytest.mark.skipif("CVXNN_TEST_ARRAYS" in os.environ, reason="all data are tensors")
 ROUGH = cvxnn.Global(polish=False)
 
 
