@@ -2,11 +2,10 @@
 
 import pytest
 
-pytest.importorskip("distributed")
-
 
 @pytest.fixture(scope="session")
 def client():
+    pytest.importorskip("distributed")
     from distributed import Client, LocalCluster
 
     with (

@@ -26,6 +26,7 @@ def in_dask(array, chunk=2_500):
     return da.from_array(array, chunks=(chunk, *array.shape[1:]))
 
 
+@pytest.mark.long
 def test_a_regressor_scales_as_in_memory(client):
     X, y = rows()
     weights = 1.0 + np.arange(N) % 2

@@ -113,7 +113,8 @@ def as_dask_array(value: Collection, name: str, *, of_numbers: bool = True) -> A
         with warnings.catch_warnings():
             # Labels may be text, which becomes an array of objects.
             warnings.filterwarnings("ignore", message="Dask currently has limited support")
-            value = value.to_dask_array(lengths=True)
+            # Lengths are counted below: partitions of files may be joined on the way.
+            value = value.to_dask_array()
     if not isinstance(value, da.Array):
         raise InputError(
             f"{name} must be an array or a data frame of dask, got a {type(value).__name__}."
