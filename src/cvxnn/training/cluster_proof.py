@@ -25,7 +25,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.solvers.relaxed import relaxation_prover
-from cvxnn.solvers.segments.segment import LENGTH
+from cvxnn.solvers.segments.segment import LENGTH, Segment
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.data import fingerprint_of
@@ -129,8 +129,12 @@ def proven(block: Block, number: int, parts: Parts, seconds: float | None) -> Pr
     bound = proof.bound(problem)
     if not parts.keeps:
         return Proven(bound)
+    segment = Segment(problem.rows.rows, problem.target, problem.loss)
+    reached = segment.evaluated(neurons.rays, neurons.heads, neurons.intercept, parts.tol)
+    # A check may find a better bound than the one claimed: not above what a network reaches.
+    objective = sum(reached) + problem.beta * float(neurons.sizes.sum())
     certificate = bound_certificate(
-        parts.model, problem, proof, {}, bound=bound, objective=bound,
+        parts.model, problem, proof, {}, bound=bound, objective=objective * (1.0 + 8.0 * EPS),
         intercept=parts.intercept, fingerprint=fingerprint_of(*data),
     )  # fmt: skip
     return Proven(bound, certificate)
