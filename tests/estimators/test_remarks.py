@@ -88,3 +88,17 @@ def test_how_to_go_on_after_ctrl_c(warm, monkeypatch):
     words = "fit again to go on" if warm else "fit again, with warm_start=True, to go on"
     with pytest.warns(ConvergenceWarning, match=words):
         model.fit(X, Y)
+
+
+def test_after_ctrl_c_no_warm_start_is_advised_that_would_be_refused(monkeypatch):
+    solve = Task.solve
+
+    def interrupted(task, deadline):
+        return dataclasses.replace(solve(task, deadline), status=Status.INTERRUPTED)
+
+    monkeypatch.setattr(Task, "solve", interrupted)
+    model = cvxnn.ConvexReLURegressor(1.0, model="parallel")
+    with pytest.warns(ConvergenceWarning, match="fit again to begin anew"):
+        model.fit(X[:, :1], Y)
+    with pytest.raises(cvxnn.InputError, match="takes no warm_start"):
+        model.set_params(warm_start=True).fit(X[:, :1], Y)

@@ -443,9 +443,16 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         )
         advice = worst.advice
         if self.status_ is Status.INTERRUPTED:
-            again = "fit again" if self.warm_start else "fit again, with warm_start=True,"
-            advice = f"{again} to go on"
+            advice = self._advice_on_interrupt
         warn_unless_successful(self.status_, n_neurons, self.dual_gap_, self.tol, advice)
+
+    @property
+    def _advice_on_interrupt(self) -> str:
+        if not self._model().capabilities.warm_start:
+            return "fit again to begin anew"
+        return (
+            "fit again to go on" if self.warm_start else "fit again, with warm_start=True, to go on"
+        )
 
 
 def _both(*callbacks: OnRound) -> OnRound:

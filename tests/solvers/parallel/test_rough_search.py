@@ -95,6 +95,29 @@ def test_an_intercept_is_searched_with_the_sub_networks():
     assert solution.certificate.verify(X, y, network=solution.network).accepted
 
 
+@pytest.mark.parametrize("intercept", [False, True])
+def test_without_sub_networks_it_ends(intercept):
+    X, y = table(70, 7)
+    beta = 1.01 * cvxnn.largest_beta(X, y, intercept=intercept)
+    method = cvxnn.Global(proof_time=0.1)
+    solution = solved(X, y, beta, intercept=intercept, method=method)
+    left = y - y.mean() * intercept
+    assert solution.dual_bound <= solution.objective <= 0.5 * left @ left * (1.0 + 1e-12)
+    assert solution.gap < 0.5
+
+
+def test_an_intercept_that_is_worse_than_none_by_a_rounding():
+    rng, n_worse = np.random.default_rng(0), 0
+    for _ in range(100):
+        X, y = rng.standard_normal((3, 3)), rng.standard_normal(3)
+        y -= y.mean()
+        problem = problem_of(X, y, 100.0)
+        search = RoughSubNetworkSearch(problem, rng, Deadline(), intercept=True)
+        assert 0.0 < search.bound <= search.objective <= problem.value(np.zeros(3))
+        n_worse += problem.value(np.full(3, y.mean())) > problem.value(np.zeros(3))
+    assert n_worse > 0
+
+
 def test_without_time_for_a_proof_there_is_none(trained):
     X, y, beta, solution = trained
     quick = solved(X, y, beta, method=cvxnn.Global(proof_time=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import final
@@ -59,7 +60,7 @@ class SubNetworks(Neurons):
         """
         units = [_units(hidden), _units(inner), _units(outer[:, None])]
         scaled = [
-            part.reshape(len(outer), -1) / unit[:, None]
+            part.reshape(len(outer), math.prod(part.shape[1:])) / unit[:, None]
             for part, unit in zip((hidden, inner, outer), units, strict=True)
         ]
         norms = [np.linalg.norm(part, axis=1) for part in scaled]

@@ -113,6 +113,8 @@ class RoughSubNetworkSearch(IncumbentSearch):
         if intercept:
             inner = SkipLoss(problem.loss, np.ones((len(y), 1)), 1.0, n_free=1)
             self._inner = replace(problem, loss=inner)
+        # That of the best intercept may be larger, by a rounding.
+        self._prediction = np.zeros_like(y)
         self._offer(self.neurons)
         self._reach, self._rounds, self._work = 0.0, 0, 0.0
         if intercept:
