@@ -68,7 +68,6 @@ def test_help_without_an_output_is_an_error_as_well(shell):
     assert (code, stdout) == (2, "") and stderr == ["error: Bad file descriptor."]
 
 
-@pytest.mark.long
 def test_mistakes_keep_their_exit_code_and_their_sentence(shell):
     code, stdout, stderr = shell(("predict", "nothing.npz", "DATA"), ">&-")
     assert (code, stdout, len(stderr)) == (2, "", 1)
@@ -82,7 +81,6 @@ def test_a_reader_that_goes_away_is_no_error(shell):
     assert (code, stdout) == (0, "{\n")
 
 
-@pytest.mark.long
 def test_no_file_takes_the_place_of_a_closed_stream(shell, tmp_path):
     # Without an output the file would be its number 1, and whoever prints would write into it.
     out = tmp_path / "predictions.csv"

@@ -169,7 +169,6 @@ def test_rows_of_zeros():
     assert bound == pytest.approx(2.0) and bound <= 2.0
 
 
-@pytest.mark.long
 def test_the_result_does_not_depend_on_the_number_of_threads():
     X, y = ring()
     problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())

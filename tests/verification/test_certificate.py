@@ -309,7 +309,8 @@ def test_what_cannot_be_checked_is_said(plane):
         ((X[:, 0], y), "same number of rows"),
         ((X, y[:3]), "same number of rows"),
         ((X, y, -np.ones(30)), "at least 0"),
-        ((X, ["a"] * 30), "y must be an array of numbers"),
+        ((X, ["a"] * 30), "y must be an array of real numbers"),
+        ((X + 1j, y), "X must be an array of real numbers"),
         ((np.full_like(X, np.nan), y), "X must be finite"),
     ]:
         with pytest.raises(InputError, match=words):

@@ -42,9 +42,12 @@ def floats(value: ArrayLike, name: str) -> FloatArray:
     array([1., 2.])
     """
     try:
-        array = np.ascontiguousarray(in_numpy(value), dtype=np.float64)
+        given = np.asarray(in_numpy(value))
+        if np.iscomplexobj(given):
+            raise TypeError("complex numbers are none of these")
+        array = np.ascontiguousarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be an array of numbers.") from error
+        raise InputError(f"{name} must be an array of real numbers.") from error
     if array.size == 0 or not np.isfinite(array).all():
         raise InputError(f"{name} must be finite numbers, and not empty.")
     return array
