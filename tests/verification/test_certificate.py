@@ -20,7 +20,7 @@ from cvxnn.verification.models import CHECKED
 from cvxnn.verification.parts import EVIDENCE, PartsEvidence
 
 # What may be used by a checker: none of it knows of networks, searches or proofs.
-ALLOWED = {"archives", "array_types", "errors", "files", "verification"}
+ALLOWED = {"archives", "array_types", "backends", "errors", "files", "verification"}
 # Of the contracts, what is not checked yet.
 UNCHECKED = {"maxima", "maxima, biases and steps"}
 
