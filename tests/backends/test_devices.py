@@ -6,7 +6,7 @@ from namespaces import each_library, namespace, placed
 from sentences import refused
 
 from cvxnn.backends.devices import Device, is_out_of_memory
-from cvxnn.backends.namespaces import in_float64, is_foreign, namespace_of
+from cvxnn.backends.namespaces import in_float64, in_numpy, is_foreign, namespace_of
 from cvxnn.backends.tiling import Tiling
 from cvxnn.errors import InputError
 
@@ -35,6 +35,15 @@ def test_a_tensor_that_wants_gradients_is_data_like_any_other():
     tensor = torch.ones(2, requires_grad=True)
     assert in_float64(tensor).tolist() == [1.0, 1.0]
     assert not Device.of(tensor).placed(tensor, "float64").requires_grad
+
+
+def test_tensors_that_numpy_does_not_take_as_they_are():
+    torch = pytest.importorskip("torch")
+    numbers = torch.tensor([1.0, -2.0])
+    assert in_float64(numbers.bfloat16()).tolist() == [1.0, -2.0]
+    assert in_float64(torch._neg_view(numbers)).tolist() == [-1.0, 2.0]
+    for tensor in (numbers.to_sparse(), torch.empty(2, device="meta")):
+        refused(lambda tensor=tensor: in_numpy(tensor), "cannot be read: give a dense one")
 
 
 def test_a_device_by_its_name():

@@ -1,6 +1,7 @@
 """Training on rows in dask: results are those of rows in memory."""
 
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,6 +161,35 @@ def test_bounds_are_those_of_segments_and_can_be_checked(client):
     assert not other.accepted and "Part 0" in other.reason
     with pytest.raises(cvxnn.InputError, match="stays there, so that it cannot be saved"):
         found.certificate.save("certificate.npz")
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_certificates_of_one_eigenvalue_verify_for_several_outputs(intercept, client):
+    X, y = rows(1_000)
+    data = in_dask(X, 400), in_dask(np.column_stack([y, -y, np.sin(9.0 * y)]), 400)
+    found = cvxnn.solve(*data, 50.0, method=ROUGH, max_iter=1, intercept=intercept)
+    report = found.certificate.verify(*data)
+    assert report.accepted and found.dual_bound <= report.bound + 1e-6 * found.objective
+    assert report.bound <= found.objective
+
+
+def test_parts_with_one_label_have_certificates_beside_an_intercept(client):
+    X, _ = rows()
+    data = in_dask(X, 4_096), in_dask(np.where(np.arange(N) < 5_000, 1.0, -1.0), 4_096)
+    found = cvxnn.solve(*data, 50.0, loss="logistic", intercept=True, method=ROUGH, max_iter=1)
+    assert found.certificate.bounds[0] == 0.0 < found.certificate.bounds[1]
+    assert found.certificate.verify(*data).accepted
+
+
+def test_nothing_that_a_certificate_claims_is_trusted(client):
+    X, y = rows(1_000)
+    data = in_dask(X, 400), in_dask(y, 400)
+    true = cvxnn.solve(*data, 50.0, method=ROUGH, max_iter=1).certificate
+    assert true.verify(*data).accepted
+    more = replace(true, dual_bound=2.0 * true.dual_bound, objective=np.inf).verify(*data)
+    assert not more.accepted and "its parts prove" in more.reason
+    less = replace(true, beta=0.99 * true.beta).verify(*data)
+    assert not less.accepted and "betas of its parts" in less.reason
 
 
 def test_limits_and_callbacks_are_those_of_other_runs(client):

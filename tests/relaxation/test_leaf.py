@@ -193,7 +193,7 @@ def bounds_of(problem, neurons, leaves, most=1500, block=50):
 
 @pytest.mark.parametrize(
     ("n", "d", "seed"),
-    [(8, 3, 1), *(pytest.param(14, *rest, marks=pytest.mark.long) for rest in ((3, 0), (4, 2)))],
+    [(10, 3, 1), *(pytest.param(14, *rest, marks=pytest.mark.long) for rest in ((3, 0), (4, 2)))],
 )
 def test_a_tree_is_tighter_and_never_above_the_optimum(n, d, seed):
     X, y = small(n, d, seed)

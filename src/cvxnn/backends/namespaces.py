@@ -98,6 +98,11 @@ def library_of(array: object) -> str:
 def in_numpy(array: Any) -> Array:
     """The same numbers in an array of numpy, in the memory of the CPU.
 
+    Raises
+    ------
+    InputError
+        If there is no way to numpy for them, as for sparse tensors.
+
     Examples
     --------
     >>> in_numpy(np.ones(2))
@@ -105,12 +110,25 @@ def in_numpy(array: Any) -> Array:
     """
     match library_of(array):
         case "torch":
-            return np.asarray(array.detach().cpu().numpy())
+            return _of_torch(array)
         case "cupy":
             return np.asarray(array.get())
         case "array_api_strict":
             return np.asarray(array.to_device(namespace("array_api_strict").Device("CPU_DEVICE")))
     return np.asarray(array)
+
+
+def _of_torch(tensor: Any) -> Array:
+    import torch
+
+    if tensor.dtype is torch.bfloat16:
+        # Numpy has no such numbers.
+        tensor = tensor.float()
+    try:
+        return np.asarray(tensor.numpy(force=True))
+    except (TypeError, NotImplementedError) as error:
+        kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
+        raise InputError(f"A tensor of {kind} cannot be read: give a dense one.") from error
 
 
 def from_device(data: Any) -> Any:

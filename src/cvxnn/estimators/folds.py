@@ -50,7 +50,7 @@ class Scoring:
     params : dict
         What else the scorer takes, with an entry for each sample.
     weights : ndarray, shape (n,), or None where all are 1
-        Of all samples in the mean loss.
+        Of all samples in the mean loss, with those of their classes.
     """
 
     scorer: Scorer
@@ -63,6 +63,12 @@ class Scoring:
         weights = np.ones(len(rows)) if self.weights is None else self.weights[rows]
         total = float(weights.sum())
         return float(weights @ losses) / total if total > 0.0 else 0.0
+
+    def share(self, rows: Array, n_samples: int) -> float:
+        """The share of some of the samples of all weights."""
+        if self.weights is None:
+            return len(rows) / n_samples
+        return float(self.weights[rows].sum() / self.weights.sum())
 
     def score(self, estimator: ConvexEstimator, test: Table, rows: Array) -> float:
         """The score on test rows, of these numbers."""
@@ -134,7 +140,7 @@ class Fold:
                     "cv, or the estimator without CV."
                 ) from error
         paths = [path_of(training, samples, deadline) for samples in problems]
-        share = train.total / table.total
+        share = scoring.share(rows, len(table))
         return cls(name, estimator, paths, table.take(test), test, share, scoring)
 
     def advance(self, beta: float) -> Outcome:

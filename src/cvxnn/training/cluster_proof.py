@@ -10,12 +10,13 @@ from typing import Any, final
 import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
-from cvxnn.certificates import spectral_proof
+from cvxnn.certificates import DualProof, spectral_proof
 from cvxnn.distributed.blocks import Block, RawBlock
 from cvxnn.distributed.cluster import Cluster, Future, cluster
 from cvxnn.distributed.collections import Pieces
 from cvxnn.distributed.rows import ClusterRows
 from cvxnn.errors import InputError
+from cvxnn.evaluation import evaluate
 from cvxnn.interrupts import Deadline, interrupt_pending
 from cvxnn.layers import Layer
 from cvxnn.losses import LOSSES, Loss, as_loss
@@ -25,7 +26,7 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.outputs.prover import OutputsProver
 from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.solvers.relaxed import relaxation_prover
-from cvxnn.solvers.segments.segment import LENGTH, Segment
+from cvxnn.solvers.segments.segment import LENGTH
 from cvxnn.training.certificate import bound_certificate
 from cvxnn.verification.certificate import BoundCertificate
 from cvxnn.verification.data import fingerprint_of
@@ -83,6 +84,23 @@ class Parts:
         beta = self.beta * (len(X) / self.n_rows) * (1.0 - 8.0 * EPS)
         return self.model.problem(X, y, beta, self.loss, weights, self.intercept)
 
+    def found(self, problem: Problem[Layer], proof: DualProof, data: Sequence[Any]) -> Proven:
+        """What a proof comes to, with a certificate where they are kept."""
+        bound = proof.bound(problem)
+        if not self.keeps:
+            return Proven(bound)
+        network = self.model.network(self.neurons, (problem.rows.n_features,))
+        # A checker may prove more than the bound, but no more than a network has.
+        known = evaluate(
+            problem.loss, problem.target, network.predict_on(problem.rows),
+            problem.beta * network.penalty(), network.penalty_roundings, self.tol,
+        )  # fmt: skip
+        certificate = bound_certificate(
+            self.model, problem, proof, {}, bound=bound, objective=known.value + known.error,
+            intercept=self.intercept, fingerprint=fingerprint_of(*data),
+        )  # fmt: skip
+        return Proven(bound, certificate)
+
 
 @dataclass(frozen=True)
 class Proven:
@@ -105,8 +123,11 @@ def proven(block: Block, number: int, parts: Parts, seconds: float | None) -> Pr
     try:
         problem = parts.problem(*data)
     except InputError:
-        # An intercept alone may fit labels that are all the same.
-        return Proven(least_loss(parts.loss))
+        # An intercept alone may fit labels that are all the same: what is left is that no loss is
+        # below 0, which a dual point of zeros proves.
+        problem = replace(parts, intercept=False).problem(*data)
+        zeros = np.zeros((len(problem.target), problem.n_outputs))
+        return parts.found(problem, DualProof(zeros, np.zeros(1), "spectral"), data)
     strategy = parts.model.strategy_of(
         problem, Choices(Global(certify=False), np.random.default_rng(0), None),
         (problem.rows.n_features,), intercept=parts.intercept,
@@ -126,18 +147,7 @@ def proven(block: Block, number: int, parts: Parts, seconds: float | None) -> Pr
         elif isinstance(prover, OutputsProver):
             prover = replace(prover, threads=1)
         proof = prover.improve(neurons, proof, parts.tol, deadline)
-    bound = proof.bound(problem)
-    if not parts.keeps:
-        return Proven(bound)
-    segment = Segment(problem.rows.rows, problem.target, problem.loss)
-    reached = segment.evaluated(neurons.rays, neurons.heads, neurons.intercept, parts.tol)
-    # A check may find a better bound than the one claimed: not above what a network reaches.
-    objective = sum(reached) + problem.beta * float(neurons.sizes.sum())
-    certificate = bound_certificate(
-        parts.model, problem, proof, {}, bound=bound, objective=objective * (1.0 + 8.0 * EPS),
-        intercept=parts.intercept, fingerprint=fingerprint_of(*data),
-    )  # fmt: skip
-    return Proven(bound, certificate)
+    return parts.found(problem, proof, data)
 
 
 def least_loss(loss: Loss) -> float:

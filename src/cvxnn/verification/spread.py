@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from time import perf_counter
 from typing import Any, NoReturn, Protocol, final
 
@@ -13,9 +14,9 @@ import numpy as np
 from cvxnn.array_types import FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.report import Verification
-from cvxnn.verification.rounding import sum_down
+from cvxnn.verification.rounding import TINY, sum_down
 
-# By how much the recomputed sum may be below the one that is claimed, relative to the objective.
+# By how much the recomputed sum may be below the one that is claimed, relative to its terms.
 _SLACK = 1e-6
 
 
@@ -68,12 +69,18 @@ class SpreadCertificate:
         """
         start = perf_counter()
         reports = self.keeper.verified(X, y, sample_weight)
-        bound = sum_down(np.array([report.bound for report in reports]))
+        bounds = np.array([report.bound for report in reports])
+        bound, beta = sum_down(bounds), sum(Fraction(report.beta) for report in reports)
         failed = [k for k, report in enumerate(reports) if not report.accepted]
         reason, first = "", reports[0]
         if failed:
             reason = f"Part {failed[0]}: {reports[failed[0]].reason}"
-        elif not self.dual_bound <= bound + _SLACK * abs(self.objective):
+        elif beta > self.beta:
+            reason = (
+                f"The betas of its parts sum to {float(beta):.9g}, above its own of "
+                f"{self.beta:.9g}."
+            )
+        elif not self.dual_bound <= bound + _SLACK * float(np.abs(bounds).sum()) + TINY:
             reason = (
                 f"The certificate claims a bound of {self.dual_bound:.9g}, and its parts prove "
                 f"{bound:.9g} only."

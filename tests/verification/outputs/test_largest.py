@@ -8,6 +8,7 @@ from oracle.outputs.norms import climbed, dual_points, mass, norms
 from scipy.optimize import minimize_scalar
 
 from cvxnn.errors import InputError
+from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
 from cvxnn.verification.cones import Cones
 from cvxnn.verification.evidence import ConeSplits, Pieces
 from cvxnn.verification.largest import largest_of_kinks
@@ -183,3 +184,11 @@ def test_evidence_of_another_kind_is_refused():
         largest_of_outputs(several, 1.0, OutputsSplits(splits[:5]))
     with pytest.raises(ValueError, match="splits that are none"):
         OutputsSplits.read({"splits": splits.astype(float)}, {})
+
+
+def test_an_eigenvalue_proves_as_much_as_that_of_a_search_whatever_the_signs_of_rows():
+    rng = np.random.default_rng(0)
+    X, V = rng.standard_normal((200, 30)), rng.standard_normal((200, 3)) ** 3
+    level = spectral_outputs_bound(X, V)
+    bound, how = largest_of_outputs(Pieces(X, V, np.zeros_like(V)), level, None)
+    assert bound <= level * (1.0 + 1e-7) and how == "a spectral bound"

@@ -41,15 +41,16 @@ def largest_of_outputs(
     if evidence is not None and not evidence.is_of_outputs:
         raise InputError("The certificate has evidence for one output, and there are several.")
     wanted = (level if np.isfinite(level) else np.inf) * (1.0 + SLACK)
-    function = OutputsKinked.of(pieces, merged=False)
-    if function.rank <= 2:
-        return function.total(largest_norm_in_plane(function)), "rows sorted by angle, exactly"
+    separate = OutputsKinked.of(pieces, merged=False)
+    if separate.rank <= 2:
+        return separate.total(largest_norm_in_plane(separate)), "rows sorted by angle, exactly"
     function = OutputsKinked.of(pieces)
     found = []
     if evidence is not None:
         found.append((evidence.bound(pieces, wanted, deadline), evidence.words))
     if not found or found[0][0] > wanted:
-        spectral = function.total(spectral_norm_bound(function))
+        # Merged rows make a tree smaller, but not this bound: their linear parts may add to it.
+        spectral = min(each.total(spectral_norm_bound(each)) for each in (function, separate))
         found.append((spectral, "a spectral bound"))
         if evidence is None and spectral > wanted and function.rank <= MOST_DIMENSIONS:
             found.append((_searched(function, wanted, deadline)[0], "a tree of cones, searched"))
