@@ -10,7 +10,10 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from cvxnn.backends.namespaces import is_dask
+from cvxnn.distributed.blocks import RawBlock
+from cvxnn.distributed.cluster import Cluster, Future
 from cvxnn.errors import InputError
+from cvxnn.losses import Loss
 from cvxnn.solvers.segments.segment import LENGTH
 
 # An array or a data frame of dask, which has no static types.
@@ -41,6 +44,15 @@ class Pieces:
     weights: list[Any] | None
     starts: list[int]
     n_features: int
+
+    def read(self, workers: Cluster, loss: Loss) -> list[Future]:
+        """A :class:`~cvxnn.distributed.blocks.RawBlock` of each block, on the workers."""
+        from dask import delayed
+
+        read = delayed(RawBlock.read, pure=False)
+        weights = [None] * len(self.X) if self.weights is None else self.weights
+        parts = zip(self.X, self.y, weights, self.starts[:-1], strict=True)
+        return workers.computed([read(*part, loss) for part in parts])
 
     @classmethod
     def of(cls, X: Collection, y: Collection, sample_weight: Collection | None) -> Pieces:

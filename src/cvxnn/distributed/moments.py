@@ -42,12 +42,7 @@ class Moments:
         InputError
             If a row is not as :func:`cvxnn.solve` takes it.
         """
-        from dask import delayed
-
-        read = delayed(RawBlock.read, pure=False)
-        weights = pieces.weights or [None] * len(pieces.X)
-        parts = zip(pieces.X, pieces.y, weights, pieces.starts[:-1], strict=True)
-        blocks = cluster.computed([read(*part, loss) for part in parts])
+        blocks = pieces.read(cluster, loss)
 
         def total(function: Any, *arguments: Any) -> Sums:
             tasks = [cluster.submit(function, block, *arguments) for block in blocks]

@@ -66,12 +66,7 @@ class ClusterRows(SegmentedRows):
         InputError
             If a row is not as :func:`cvxnn.solve` takes it, with the rows of its block.
         """
-        from dask import delayed
-
-        read, n_blocks = delayed(RawBlock.read, pure=False), len(pieces.X)
-        weights = [None] * n_blocks if pieces.weights is None else pieces.weights
-        parts = zip(pieces.X, pieces.y, weights, pieces.starts[:-1], strict=True)
-        raw = cluster.computed([read(*part, loss) for part in parts])
+        raw = pieces.read(cluster, loss)
         futures = [cluster.submit(RawBlock.facts, block, loss) for block in raw]
         facts = _joined(cluster.results(futures, check))
         if intercept:

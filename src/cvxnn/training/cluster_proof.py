@@ -239,15 +239,9 @@ class KeptParts:
     futures: Sequence[Future]
 
     def verified(self, X: Any, y: Any, sample_weight: Any | None) -> list[Verification]:
-        from dask import delayed
-
         with cluster() as workers:
             pieces = Pieces.of(X, y, sample_weight)
-            n_blocks, read = len(pieces.X), delayed(RawBlock.read, pure=False)
-            weights = [None] * n_blocks if pieces.weights is None else pieces.weights
-            parts = zip(pieces.X, pieces.y, weights, pieces.starts[:-1], strict=True)
-            loss = as_loss("squared")
-            blocks = workers.computed([read(*part, loss) for part in parts])
+            blocks = pieces.read(workers, as_loss("squared"))
             places = sorted(_places(pieces.starts))
             if len(places) != len(self.futures):
                 raise InputError("X has another number of rows than the certificate.")
