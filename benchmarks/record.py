@@ -33,6 +33,9 @@ def main() -> None:
     try:
         runpy.run_path(str(Path(__file__).with_name(script)), run_name="__main__")
         complete = True
+    except SystemExit as end:
+        complete = not end.code
+        raise
     finally:
         seconds = time.perf_counter() - start
         record = Record.of_run(script, given.arguments, seconds, complete, harness.PRINTED)
