@@ -6,8 +6,8 @@ from solvers.parallel.three_layers import drawn, largest_by_choices, noisy_tent
 from variants import with_long
 
 import cvxnn
-from cvxnn.interrupts import Deadline
-from cvxnn.solvers.parallel.gauge import gauge_interval
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.solvers.parallel.gauge import gauge_interval, upper_point
 
 
 def residual(X, y, beta):
@@ -48,6 +48,15 @@ def test_a_threshold_ends_it_as_soon_as_it_is_decided():
     above = gauge_interval(X, v, np.random.default_rng(0), threshold=1.2 * interval.upper)
     assert below.lower > 0.9 * interval.lower and above.upper <= 1.2 * interval.upper
     assert max(below.n_leaves, above.n_leaves) <= interval.n_leaves
+
+
+@pytest.mark.parametrize("most_rows", [4, 5])
+def test_the_upper_bound_alone(most_rows, monkeypatch):
+    monkeypatch.setattr("cvxnn.solvers.parallel.gauge._MOST_ROWS", most_rows)
+    X, y = drawn(0, n=5)
+    interval = gauge_interval(X, y, np.random.default_rng(0), most_leaves=60)
+    point = upper_point(X, y, deadline=UNLIMITED, most_leaves=60)
+    np.testing.assert_array_equal(point.bounds, interval.point.bounds)
 
 
 @pytest.mark.parametrize("scale", [1e-120, 1e120])
