@@ -61,11 +61,15 @@ def test_networks_are_those_in_memory_whatever_the_chunks(chunk, client, in_memo
     assert found.objective == pytest.approx(known, rel=1e-12)
 
 
-def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
+def without_client(monkeypatch):
     def none():
         raise ValueError("No clients found")
 
     monkeypatch.setattr("distributed.default_client", none)
+
+
+def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
+    without_client(monkeypatch)
     X, y = (in_dask(part, 5_000) for part in rows())
     found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
     assert alike(found, in_memory) and found.certificate is None
@@ -212,7 +216,49 @@ def test_an_interrupt_leaves_the_best_network(client):
 
     found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, callback=press)
     assert found.status is Status.INTERRUPTED and found.n_neurons > 0
-    assert found.dual_bound == 0.0 and len(found.history) == 1
+    assert found.dual_bound > 0.0 and len(found.history) == 1
+    assert found.certificate.verify(X, y).accepted
+
+
+@pytest.mark.parametrize(
+    "has_client", [True, pytest.param(False, marks=pytest.mark.long)], ids=["client", "threads"]
+)
+def test_an_interrupt_of_the_proof_leaves_what_is_proven(has_client, client, monkeypatch):
+    """Of each segment the best bound so far, and its certificate; workers are free at once."""
+    X, y = (in_dask(part, 3_000) for part in rows())
+    if not has_client:
+        without_client(monkeypatch)
+
+    def press(progress):
+        if progress.dual_bound > 0.0:
+            signal.raise_signal(signal.SIGINT)
+
+    first = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=1)
+    patient = cvxnn.Global(proof_time=6_000.0)
+    found = cvxnn.solve(X, y, 0.1 * N, method=patient, max_iter=1, callback=press)
+    assert found.status is Status.INTERRUPTED and found.dual_bound >= first.dual_bound > 0.0
+    assert (found.certificate is not None) is has_client
+    if has_client:
+        assert found.dual_bound == pytest.approx(found.certificate.bounds.sum(), rel=1e-12)
+        assert found.certificate.verify(X, y).accepted
+
+
+@pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_few_features_are_proven_exactly(intercept, client):
+    """Bounds of segments are their optima, and what their residual proves is not far."""
+    X, y = rows()
+    X = X[:, :2]
+    data = in_dask(X, 4_096), in_dask(y + 3.0 * intercept, 4_096)
+    options = {"intercept": intercept, "max_iter": 3}
+    quick = cvxnn.solve(*data, 0.1 * N, method=ROUGH, **options)
+    found = cvxnn.solve(*data, 0.1 * N, method=cvxnn.Global(proof_time=60.0), **options)
+    assert quick.gap < 0.2 and found.gap < 0.02
+    for k, bound in enumerate(found.certificate.bounds):
+        part = slice(k * 4096, (k + 1) * 4096)
+        share = 0.1 * N * len(y[part]) / N
+        alone = cvxnn.solve(X[part], y[part], share, intercept=intercept)
+        assert bound == pytest.approx(alone.objective, rel=1e-5)
+    assert found.certificate.verify(*data).accepted
 
 
 BAD = {

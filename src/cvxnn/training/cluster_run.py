@@ -30,7 +30,8 @@ from cvxnn.problems import Neurons
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.proof_time import ProofTime
-from cvxnn.training.cluster_proof import ClusterProver, Parts, keeps_certificates
+from cvxnn.training.cluster_proof import ClusterProver, keeps_certificates
+from cvxnn.training.part_proof import Parts
 from cvxnn.training.run import Limits
 from cvxnn.validation import check_flag, check_positive, check_random_state
 from cvxnn.verification.spread import SpreadCertificate
@@ -162,11 +163,13 @@ class _Training:
             self._network = self._network_of(self._search.neurons)
         evaluation = self._evaluation()
         prover = self._prover(evaluation)
-        if status is not Status.INTERRUPTED:
-            try:
+        try:
+            # After Ctrl-C, too, as for rows in one memory; another one ends it.
+            prover.begin(check_interrupt)
+            if status is not Status.INTERRUPTED:
                 self._prove(prover)
-            except KeyboardInterrupt:
-                status = Status.INTERRUPTED
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
         return self._solution(status, evaluation, prover)
 
     def _searched(self) -> Status:
@@ -238,7 +241,7 @@ class _Training:
         keeper = prover.keeper()
         certificate = None
         if keeper is not None:
-            bounds, claimed = prover.in_order, objective + error
+            bounds, claimed = prover.bounds, objective + error
             certificate = SpreadCertificate(bounds, bound, claimed, given.beta, keeper)
         return Solution(
             network=self._network,
