@@ -94,3 +94,39 @@ def test_what_is_not_for_dask_is_refused(client):
         ConvexReLUClassifier(beta=1.0, class_weight="balanced").fit(X, y > 7.0)
     with pytest.raises(cvxnn.InputError, match="warm_start is not"):
         ConvexReLURegressor(beta=1.0, warm_start=True).fit(X, y)
+
+
+def in_frames(X, *columns):
+    """Rows and what is beside them in frames of other partitions, as they come from files."""
+    rows = dd.from_pandas(pd.DataFrame(X, columns=["a", "b", "c"]), npartitions=3)
+    return rows, *(dd.from_pandas(pd.Series(column), npartitions=2) for column in columns)
+
+
+@pytest.mark.parametrize("loss", ["squared", "poisson"])
+def test_a_score_is_a_sum_over_blocks(loss):
+    X, y = (part[:900] for part in rows())
+    y = np.column_stack([y, y[::-1]]) if loss == "squared" else np.floor(np.maximum(y, 0.0) / 10)
+    weights = 1.0 + np.arange(900) % 3
+    model = ConvexReLURegressor(beta=30.0, loss=loss, max_iter=2, time_limit=5.0)
+    model.fit(X[:100], y[:100])
+    for extra in ((), (weights,)):
+        found = model.score(*(in_dask(part, 350) for part in (X, y, *extra)))
+        assert found == pytest.approx(model.score(X, y, *extra), rel=1e-10)
+    assert model.score(in_dask(X), y) == pytest.approx(model.score(X, y), rel=1e-10)
+    for constant in (np.ones_like(y), np.zeros_like(y)):
+        assert model.score(in_dask(X, 200), constant) == model.score(X, constant)
+    with pytest.raises(cvxnn.InputError, match="y has 899 entries but X has 900 rows"):
+        model.score(in_dask(X), in_dask(y[1:]))
+
+
+def test_scores_of_frames_are_those_in_memory():
+    X, y = (part[:900] for part in rows())
+    frame, weights = pd.DataFrame(X, columns=["a", "b", "c"]), 1.0 + np.arange(900) % 3
+    labels = np.where(y > np.median(y), "high", "low")
+    classifier = ConvexReLUClassifier(beta=3.0, max_iter=2, time_limit=5.0)
+    regressor = ConvexReLURegressor(beta=30.0, max_iter=2, time_limit=5.0)
+    for model, target in ((classifier, labels), (regressor, y)):
+        model.fit(frame[:100], target[:100])
+        for extra in ((), (weights,)):
+            found = model.score(*in_frames(X, target, *extra))
+            assert found == pytest.approx(model.score(frame, target, *extra), rel=1e-10)
