@@ -35,7 +35,7 @@ WIDEST_WEIGHTS = 1e30
 what a row adds to the sum, and no search can tell the lightest rows from rounding."""
 
 
-def check_data(X: object, name: str = "X") -> FloatArray:
+def check_data(X: object, name: str = "X", *, first_row: int = 0) -> FloatArray:
     """Return the data as a float64, C-contiguous array of shape (n, d).
 
     Parameters
@@ -44,6 +44,8 @@ def check_data(X: object, name: str = "X") -> FloatArray:
         Real numbers: an array, nested lists or a data frame; n and d at least 1.
     name : str
         How error messages call the argument.
+    first_row : int
+        The number of the first row, of rows that are a part of others.
 
     Raises
     ------
@@ -69,12 +71,12 @@ def check_data(X: object, name: str = "X") -> FloatArray:
         raise InputError(
             f"{name} must have at least one row and one column, got shape {array.shape}."
         )
-    check_range(array, name)
-    _check_spread(array, name)
+    check_range(array, name, first_row=first_row)
+    _check_spread(array, name, first_row)
     return array
 
 
-def check_range(array: FloatArray, name: str) -> None:
+def check_range(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     """Raise `InputError` if an entry is not finite, or beyond the range of data.
 
     Examples
@@ -84,12 +86,14 @@ def check_range(array: FloatArray, name: str) -> None:
     cvxnn.errors.InputError: y must have no entry beyond 1e+100 in magnitude, got 1e+200 at entry 1;
     rescale y.
     """
-    check_finite(array, name)
+    check_finite(array, name, first_row=first_row)
     if array.size:
-        _check_magnitude(array, name)
+        _check_magnitude(array, name, first_row)
 
 
-def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight") -> FloatArray:
+def check_weights(
+    sample_weight: object, n_rows: int, name: str = "sample_weight", *, first_row: int = 0
+) -> FloatArray:
     """Return weights of rows as float64, shape (n,).
 
     Raises
@@ -109,12 +113,12 @@ def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight
         raise InputError(
             f"{name} must have shape ({n_rows},), one for each row of X, got {weights.shape}."
         )
-    check_finite(weights, name)
+    check_finite(weights, name, first_row=first_row)
     if weights.min() < 0.0:
         raise InputError(f"{name} must be at least 0, got {weights.min():g}.")
     if not weights.any():
         raise InputError(f"{name} must not be zero for every row.")
-    _check_magnitude(weights, name)
+    _check_magnitude(weights, name, first_row)
     counted = weights[weights > 0.0]
     if counted.max() > WIDEST_WEIGHTS * counted.min():
         raise InputError(
@@ -162,7 +166,7 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     return check_targets(array, n, name)
 
 
-def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
+def check_targets(y: object, n: int, name: str = "y", *, first_row: int = 0) -> FloatArray:
     """Return the targets as a float64 array, of shape (n, c) for several outputs, else (n,).
 
     Raises
@@ -188,7 +192,7 @@ def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
             f"{name} has {_plural(len(array), 'entry', 'entries')} "
             f"but X has {_plural(n, 'row', 'rows')}."
         )
-    check_range(array, name)
+    check_range(array, name, first_row=first_row)
     return array
 
 
@@ -389,7 +393,7 @@ def check_dense(value: object, name: str) -> None:
         raise InputError(f"{name} must have no masked entries; fill or drop them.")
 
 
-def check_finite(array: FloatArray, name: str) -> None:
+def check_finite(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     """Raise `InputError` if an array has a NaN or an infinite entry.
 
     Examples
@@ -405,7 +409,7 @@ def check_finite(array: FloatArray, name: str) -> None:
     found = _plural(count, "NaN or infinite entry", "NaN or infinite entries")
     raise InputError(
         f"{name} must be finite, got {found}, "
-        f"the first at {_place(int(np.argmin(finite)), array.shape)}."
+        f"the first at {_place(int(np.argmin(finite)), array.shape, first_row)}."
     )
 
 
@@ -449,25 +453,25 @@ def _check_numeric(array: NDArray[np.generic], name: str) -> None:
         raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
 
 
-def _check_magnitude(array: FloatArray, name: str) -> None:
+def _check_magnitude(array: FloatArray, name: str, first_row: int) -> None:
     size = np.abs(array)
     if size.max() > LARGEST_ENTRY:
         index = int(np.argmax(size))
         raise InputError(
             f"{name} must have no entry beyond {LARGEST_ENTRY:g} in magnitude, got "
-            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; rescale {name}."
+            f"{array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; rescale {name}."
         )
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY)
     if tiny.any():
         index = int(np.argmax(tiny))
         raise InputError(
             f"{name} must have no entry below {SMALLEST_ENTRY:g} in magnitude except 0, got "
-            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; round it to 0 or "
+            f"{array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; round it to 0 or "
             f"rescale {name}."
         )
 
 
-def _check_spread(array: FloatArray, name: str) -> None:
+def _check_spread(array: FloatArray, name: str, first_row: int) -> None:
     size = np.abs(array)
     largest = size.max(initial=0.0)
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY * largest)
@@ -475,14 +479,16 @@ def _check_spread(array: FloatArray, name: str) -> None:
         index = int(np.argmax(tiny))
         raise InputError(
             f"{name} must have no entry below {SMALLEST_ENTRY:g} of its largest, {largest:.3g}, "
-            f"except 0, got {array.flat[index]:.3g} at {_place(index, array.shape)}; round it "
-            f"to 0 or rescale the columns of {name}."
+            f"except 0, got {array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; "
+            f"round it to 0 or rescale the columns of {name}."
         )
 
 
-def _place(flat_index: int, shape: tuple[int, ...]) -> str:
+def _place(flat_index: int, shape: tuple[int, ...], first_row: int) -> str:
     """Where an entry is, counted from 0 as numpy does."""
     index = [int(k) for k in np.unravel_index(flat_index, shape)]
+    if index:
+        index[0] += first_row
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
     return f"entry {index[0] if len(index) == 1 else tuple(index)}"

@@ -1,10 +1,12 @@
 """Estimators on rows in dask: those in memory, as far as a rough search goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import cvxnn
-from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV
+from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV, Status
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -24,6 +26,34 @@ def rows():
 
 def in_dask(array, chunk=2_500):
     return da.from_array(array, chunks=(chunk, *array.shape[1:]))
+
+
+def gap_at(block, row, block_info):
+    first = block_info[0]["array-location"][0][0]
+    return np.where(np.arange(first, first + len(block))[:, None] == row, np.nan, block)
+
+
+def test_classes_share_a_time_limit(client, monkeypatch):
+    """Each has an equal share of what is left, as in memory; after Ctrl-C others have none."""
+    X, y = rows()
+    labels = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    limits = []
+
+    def solve(X, y, beta, *, time_limit, **options):
+        limits.append(time_limit)
+        first, n = X[:100].compute(), 100
+        found = cvxnn.solve(first, y[:n].compute(), beta, max_iter=1, time_limit=5.0)
+        return replace(found, status=statuses[len(limits) - 1])
+
+    monkeypatch.setattr("cvxnn.estimators.given_beta.solve_quietly", solve)
+    model = ConvexReLUClassifier(beta=3.0, multi_class="ovr", time_limit=9_000.0)
+    statuses = [Status.STATIONARY] * 3
+    model.fit(in_dask(X), in_dask(labels))
+    assert np.allclose(limits, [3_000.0, 4_500.0, 9_000.0], rtol=0.1)
+    limits.clear()
+    statuses = [Status.INTERRUPTED] * 3
+    model.fit(in_dask(X), in_dask(labels))
+    assert limits[0] > 2_000.0 and max(limits[1:]) < 1.0
 
 
 @pytest.mark.long
@@ -92,6 +122,10 @@ def test_what_is_not_for_dask_is_refused(client):
         ConvexReLURegressor(beta=1.0, loss="absolute").fit(X, y)
     with pytest.raises(cvxnn.InputError, match="class_weight is not"):
         ConvexReLUClassifier(beta=1.0, class_weight="balanced").fit(X, y > 7.0)
+    with pytest.raises(cvxnn.InputError, match="not on a device"):
+        ConvexReLURegressor(beta=1.0, device="cpu").fit(X, y)
+    with pytest.raises(cvxnn.InputError, match="the first at row 5900, column 0"):
+        ConvexReLURegressor().fit(X.map_blocks(gap_at, 5_900, block_info=True, dtype=float), y)
     with pytest.raises(cvxnn.InputError, match="warm_start is not"):
         ConvexReLURegressor(beta=1.0, warm_start=True).fit(X, y)
 

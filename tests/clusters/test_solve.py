@@ -9,6 +9,7 @@ import pytest
 import cvxnn
 from cvxnn import Status
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 pd = pytest.importorskip("pandas")
@@ -264,7 +265,7 @@ def test_few_features_are_proven_exactly(intercept, client):
 BAD = {
     "not finite": (
         lambda X, y: (np.where(np.arange(N)[:, None] == 5000, np.nan, X), y),
-        "X must be finite.*rows 4096 to 8191",
+        "X must be finite, got 5 NaN or infinite entries, the first at row 5000, column 0",
     ),
     "rows": (lambda X, y: (X, y[:-1]), "y has 8999 entries but X has 9000 rows"),
     "text": (lambda X, y: (X.astype(str), y), "X must be real numbers"),
@@ -281,8 +282,51 @@ def test_what_is_wrong_is_said(case, client):
         cvxnn.solve(in_dask(X, 3_000), in_dask(y, 3_000), 1.0, loss=loss)
 
 
+def sparse(array):
+    return array.map_blocks(pytest.importorskip("scipy.sparse").csr_matrix)
+
+
+UNREADABLE = {
+    "sparse": (lambda X, y, w: (sparse(X), y, w), "X must be dense, got sparse chunks"),
+    "delayed": (lambda X, y, w: (dask.delayed(X), y, w), "X is delayed, of a shape that nobody"),
+    "delayed y": (lambda X, y, w: (X, dask.delayed(y), w), "y is delayed, of a shape"),
+    "one weight": (lambda X, y, w: (X, y, 2.0), r"shape \(9000,\), one for each row of X"),
+    "an entry": (
+        lambda X, y, w: (X, da.where(da.arange(N, chunks=N) == 8_200, np.inf, y), w),
+        "y must be finite, got 1 NaN or infinite entry, the first at entry 8200",
+    ),
+    "a weight": (lambda X, y, w: (X, y, w - 1.0), "sample_weight must be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_said_as_in_memory(case, client):
+    change, words = UNREADABLE[case]
+    X, y = (in_dask(part, 3_000) for part in rows())
+    X, y, weights = change(X, y, da.ones(N, chunks=3_000))
+    with pytest.raises(cvxnn.InputError, match=words) as said:
+        cvxnn.solve(X, y, 1.0, sample_weight=weights)
+    assert str(said.value).count(". ") == 0
+
+
+def test_nullable_numbers_are_numbers(client):
+    frame = pd.DataFrame(rows()[0][:, :2], columns=["a", "b"])
+    frame["c"] = np.arange(N) % 3
+    y = pd.Series(rows()[1])
+    options = {"method": ROUGH, "max_iter": 1}
+    wanted = cvxnn.solve(frame.to_numpy(), y.to_numpy(), 0.1 * N, **options)
+    frame["c"] = frame["c"].astype("Int64")
+    held, of_y = (dd.from_pandas(part, npartitions=2) for part in (frame, y.astype("Float64")))
+    assert cvxnn.solve(held, of_y, 0.1 * N, **options).objective == wanted.objective
+    frame.loc[8_000, "c"] = pd.NA
+    with pytest.raises(cvxnn.InputError, match="the first at row 8000, column 2"):
+        cvxnn.solve(dd.from_pandas(frame, npartitions=2), of_y, 0.1 * N, **options)
+
+
 REFUSED = {
-    "kinks": ({"loss": "absolute"}, "losses without kinks"),
+    "kinks": ({"loss": "absolute"}, "losses without kinks, which are squared, huber, .* poisson"),
+    "a tolerance": ({"tol": 2.0}, "tol must be below 1"),
+    "a loss": ({"loss": "l2"}, "loss"),
     "gates": ({"model": cvxnn.Conv(filter_size=2)}, "Rows in dask are for ReLU"),
     "skip": ({"model": cvxnn.ReLU(skip="free")}, "Rows in dask are for ReLU"),
     "exact": ({"method": "exact"}, 'for method="global"'),

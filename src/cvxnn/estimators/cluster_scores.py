@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from cvxnn.array_types import Array, FloatArray
-from cvxnn.distributed.collections import Collection, as_dask_array
+from cvxnn.distributed.collections import Collection, as_dask_array, beside_rows
 from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import check_labels
 from cvxnn.estimators.on_cluster import by_blocks
@@ -90,12 +90,7 @@ def _beside(
 
 
 def _along(value: Collection, name: str, rows: Any, *, of_numbers: bool) -> Any:
-    array = as_dask_array(value, name, of_numbers=of_numbers)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 0 or array.shape[0] != rows.shape[0]:
-        count = 0 if array.ndim == 0 else array.shape[0]
-        raise InputError(f"{name} has {count} entries but X has {rows.shape[0]} rows.")
+    array = beside_rows(value, name, rows.shape[0], of_numbers=of_numbers)
     return array.rechunk({0: rows.chunks[0], **dict.fromkeys(range(1, array.ndim), -1)})
 
 
