@@ -295,7 +295,7 @@ UNREADABLE = {
         lambda X, y, w: (X, da.where(da.arange(N, chunks=N) == 8_200, np.inf, y), w),
         "y must be finite, got 1 NaN or infinite entry, the first at entry 8200",
     ),
-    "a weight": (lambda X, y, w: (X, y, w - 1.0), "sample_weight must be"),
+    "a weight": (lambda X, y, w: (X, y, w - 1.0), "sample_weight must be above 0 for rows in dask"),
 }  # fmt: skip
 
 

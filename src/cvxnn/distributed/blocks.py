@@ -52,11 +52,12 @@ class RawBlock:
             target = check_targets(y, len(rows), first_row=start)
             loss.check(target)
             if weights is not None:
-                weights = check_weights(weights, len(rows), first_row=start)
-                if not weights.all():
+                # Before the others: weights that are all 0 here need not be so elsewhere.
+                if not np.asarray(weights).all():
                     raise InputError(
                         "sample_weight must be above 0 for rows in dask: leave the others out."
                     )
+                weights = check_weights(weights, len(rows), first_row=start)
         except InputError as error:
             return cls(np.zeros((0, 1)), np.zeros(0), None, start, str(error))
         return cls(rows, target, weights, start)
