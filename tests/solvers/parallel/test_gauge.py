@@ -1,5 +1,7 @@
 """The largest value on sub-networks against all choices of signs."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from solvers.parallel.three_layers import drawn, largest_by_choices, noisy_tent
@@ -68,7 +70,10 @@ def test_tiny_and_huge_dual_points(scale):
     assert scaled.lower <= scaled.upper
 
 
-def test_a_deadline_leaves_both_bounds():
+def test_a_deadline_leaves_both_bounds(monkeypatch):
     X, y = noisy_tent(30)
-    interval = gauge_interval(X, y - y.mean(), np.random.default_rng(0), deadline=Deadline(1.0))
+    # A clock of looks at it: after 1000 there is a first bound, after 1600 the last.
+    monkeypatch.setattr("cvxnn.interrupts.clock", count().__next__)
+    interval = gauge_interval(X, y - y.mean(), np.random.default_rng(0), deadline=Deadline(1000))
+    assert interval.upper > 1.001 * interval.lower
     assert 0.0 < interval.lower <= interval.upper < np.inf
