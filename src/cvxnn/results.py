@@ -137,7 +137,7 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """Relative gap, with the error of the objective, see :func:`relative_gap`."""
+        """Relative gap, with the error of the objective, as of :class:`Solution`."""
         error, floor = self.objective_error, self.objective_floor
         return relative_gap(self.objective, self.dual_bound, error, floor)
 
@@ -175,7 +175,7 @@ class Progress:
 
     @property
     def gap(self) -> float:
-        """Relative gap, see :func:`relative_gap`."""
+        """Relative gap, as of :class:`Solution`."""
         return relative_gap(self.objective, self.dual_bound)
 
 
@@ -334,7 +334,7 @@ class ImprovingNeuron:
 
     @property
     def sign(self) -> float:
-        """Of one output: the s, 1 or -1; of several there is none, but :attr:`output`."""
+        """Of one output: the s, 1 or -1; of several there is none, but `output`."""
         if np.ndim(self.output):
             raise InputError("A neuron of several outputs has no sign; take its output.")
         return float(self.output)

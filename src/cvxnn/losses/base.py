@@ -98,7 +98,7 @@ class Loss(ABC):
         Whether parabolas can be nowhere below it: without, steps have to be tried.
     is_kinked : bool
         Whether it has kinks, where there is no gradient: those of
-        :class:`~cvxnn.losses.kinked.KinkedLoss`, and others made of them.
+        ``cvxnn.losses.kinked``, and others made of them.
     joins_outputs : bool
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods

@@ -420,7 +420,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
     Raises
     ------
     InputError, FileNotFoundError, OSError, ImportError, ModelFileError
-        As :meth:`cvxnn.networks.Network.load_with_metadata`, which reads one kind only.
+        As :meth:`cvxnn.Network.load_with_metadata`, which reads one kind only.
 
     Examples
     --------

@@ -103,7 +103,7 @@ def plot_predictions(
     data : pair of array-like, optional
         Positions, shape (n,), and targets, shape (n,), to draw as points.
     n_members : int, default 4
-        Networks of the set to draw, from :meth:`OptimalSet.sample`.
+        Networks of the set to draw, from :meth:`cvxnn.OptimalSet.sample`.
     random_state : int, numpy Generator or None, default 0
     ax : matplotlib Axes, optional
 

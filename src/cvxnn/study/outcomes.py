@@ -132,7 +132,7 @@ class Row:
 
     @property
     def gap(self) -> float:
-        """Of the best network to the bound, see :func:`cvxnn.results.relative_gap`."""
+        """Of the best network to the bound, as of :class:`cvxnn.Solution`."""
         return relative_gap(self.objective, self.lower_bound)
 
 
