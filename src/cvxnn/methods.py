@@ -40,7 +40,14 @@ class Arrangement(Protocol):
 
 
 class Method(Settings, ABC):
-    """Which blocks are in the program, and so what is proven of its optimum."""
+    """Which blocks are in the program, and so what is proven of its optimum.
+
+    Examples
+    --------
+    >>> from cvxnn import Exact, Sampled
+    >>> Exact().covers_all, Sampled(n_samples=100).covers_all
+    (True, False)
+    """
 
     name: ClassVar[str]
     # Patterns that were chosen by hand; None where the method finds its own.

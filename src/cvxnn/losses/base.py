@@ -106,6 +106,17 @@ class Loss(ABC):
     takes_any_array : bool
         Whether values, gradient, curvature, factors and majorizer are also for arrays of other
         libraries than numpy that follow the array API standard.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import HuberLoss
+    >>> prediction, y = np.array([0.0, 0.5]), np.array([3.0, 0.0])
+    >>> loss = HuberLoss(delta=1.0)
+    >>> loss.values(prediction, y), loss.gradient(prediction, y)
+    (array([2.5  , 0.125]), array([-1. ,  0.5]))
+    >>> loss.value(prediction, y)
+    2.625
     """
 
     is_quadratic: bool = False
