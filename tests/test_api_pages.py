@@ -63,7 +63,7 @@ def annotations_of(thing):
         yield import_module(thing.__module__), str(thing.__annotations__.get("return"))
     elif is_dataclass(thing):
         for each in thing.__mro__:
-            for member, annotation in each.__dict__.get("__annotations__", {}).items():
+            for member, annotation in inspect.get_annotations(each).items():
                 if not member.startswith("_"):
                     yield import_module(each.__module__), str(annotation)
         for member, value in vars(thing).items():
