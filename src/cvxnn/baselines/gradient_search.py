@@ -130,7 +130,7 @@ def local_search(
 ) -> LocalSearch:
     """Minimise (2) over the weights by a gradient method, from several random starts.
 
-    The objective is (2) of the seed paper at a fixed width m::::
+    The objective is (2) of the seed paper at a fixed width m::
 
         1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 

@@ -36,7 +36,7 @@ def certify(
 ) -> NetworkCertificate:
     """Prove how far a two-layer ReLU network is from the best one, however it was trained.
 
-    The objective is (2) of the seed paper::::
+    The objective is (2) of the seed paper::
 
         1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 

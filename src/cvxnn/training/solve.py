@@ -48,7 +48,7 @@ def solve(
 ) -> Solution[Any]:
     """Train a network to certified global optimality through its convex program.
 
-    Minimises over networks of one kind, with any number of neurons::::
+    Minimises over networks of one kind, with any number of neurons::
 
         l( f(X), y ) + beta/2 sum_j (||u_j||^2 + ||a_j||^2),
 
