@@ -83,8 +83,7 @@ html_theme_options = {
     "footer_end": [],
 }
 # Pages without others beside them.
-html_sidebars = dict.fromkeys(
-    ("index", "benchmarks/index", "glossary", "bibliography", "changes"), []
-)
+_ALONE = ("index", "benchmarks/index", "glossary", "bibliography", "changes")
+html_sidebars: dict[str, list[str]] = {page: [] for page in _ALONE}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
