@@ -26,13 +26,14 @@ exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
 nitpicky = True
 # In docstrings one backtick is around names of arguments.
 default_role = "literal"
+# Literal blocks are formulas; what is code says so.
+highlight_language = "none"
+toc_object_entries_show_parents = "hide"
 
 # Names of parameters and what is typed are in the docstrings, in words.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-autosummary_ignore_module_all = False
 numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
 
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -56,6 +57,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "doc_module": ("cvxnn",),
+    "download_all_examples": False,
     "backreferences_dir": "api/generated/backreferences",
     "abort_on_example_error": True,
     "image_srcset": ["2x"],

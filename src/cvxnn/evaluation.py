@@ -31,6 +31,13 @@ _MOST_PRODUCTS = 1 << 30
 class Evaluation:
     """A number, and a bound on its rounding error.
 
+    Attributes
+    ----------
+    value : float
+        As it was computed.
+    error : float
+        The exact one differs by this at most.
+
     Examples
     --------
     >>> import cvxnn

@@ -297,9 +297,10 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
         it at most goes to the folds: where that ends them, the best beta so far is taken,
         and the status is TIME_LIMIT.
-    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias,
-    monotonic_cst, tol
+    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method
         As for :class:`ConvexReLURegressor`.
+    hidden_bias, monotonic_cst, tol
+        As well.
     max_iter, proof_time, warm_start, random_state, verbose, device
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
@@ -355,9 +356,10 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         that the training rows of a fold lack has probability 0 there. The score of the
         estimator itself counts samples as `sample_weight` and `class_weight` do, other
         scores do not.
-    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias,
-    monotonic_cst
+    loss, multi_class, class_weight, scale_X, fit_intercept, model, method
         As for :class:`ConvexReLUClassifier`.
+    hidden_bias, monotonic_cst
+        As well.
     tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     proof_time, warm_start, random_state, verbose, device

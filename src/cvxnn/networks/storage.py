@@ -186,6 +186,15 @@ def read_file(path: str | os.PathLike[str]) -> NetworkFile:
 def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     """Read a certificate: one that was saved alone, or the one in the file of a network.
 
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.npz`` or ``.safetensors``.
+
+    Returns
+    -------
+    BoundCertificate
+
     Raises
     ------
     InputError

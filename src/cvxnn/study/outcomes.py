@@ -35,6 +35,10 @@ TABLE_BETA = 1e-3
 class PaperFigures:
     """Time and objective, None where the paper gives none.
 
+    Attributes
+    ----------
+    seconds, objective : float, optional
+
     Examples
     --------
     >>> PaperFigures(seconds=14.66, objective=45.87).objective
