@@ -1,5 +1,8 @@
 """Every public name has a page of the site, made from a docstring with an example."""
 
+import ast
+import builtins
+import doctest
 import inspect
 import re
 from dataclasses import is_dataclass
@@ -48,6 +51,26 @@ def test_no_docstring_is_without_an_example():
     texts = {name: inspect.getdoc(found(name)) or "" for name in LISTED}
     assert [name for name in LISTED if "Examples\n--------\n" not in texts[name]] == []
     assert [name for name in LISTED if ">>> " not in texts[name]] == []
+
+
+def unbound(text):
+    """The names that the examples of a docstring use before anything has made them."""
+    examples = doctest.DocTestParser().get_examples(text)
+    used, made = set(), set(dir(builtins))
+    for node in ast.walk(ast.parse("".join(each.source for each in examples))):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                made.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                made |= {(each.asname or each.name).partition(".")[0] for each in names}
+    return used - made
+
+
+def test_examples_can_be_copied():
+    texts = {name: inspect.getdoc(found(name)) or "" for name in LISTED}
+    assert {name: unbound(text) for name, text in texts.items() if unbound(text)} == {}
 
 
 def test_no_constant_is_without_an_example():

@@ -181,6 +181,7 @@ class Global(Proving):
 
     Examples
     --------
+    >>> from cvxnn import Global
     >>> Global()
     Global(certify=True, polish=True, proof_time='auto')
     """
@@ -213,7 +214,7 @@ class Exact(Method):
 
     Examples
     --------
-    >>> from cvxnn import enumerate_patterns, solve
+    >>> from cvxnn import Exact, enumerate_patterns, solve
     >>> X, y = [[-1.0, 1.0], [2.0, 1.0]], [0.0, 1.0]
     >>> patterns = enumerate_patterns(X)
     >>> len(patterns), solve(X, y, 0.1, method=Exact(patterns)).n_patterns
@@ -259,6 +260,7 @@ class Sampled(Method):
 
     Examples
     --------
+    >>> from cvxnn import Sampled
     >>> Sampled(100)
     Sampled(n_samples=100, scheme='data', patterns=None)
     """

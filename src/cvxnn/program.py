@@ -126,6 +126,7 @@ class ConvexProgram:
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexProgram
     >>> from cvxnn.patterns import PatternSet
     >>> X, y = np.array([[-1.0, 1.0], [2.0, 1.0]]), np.array([0.0, 1.0])
     >>> patterns = PatternSet.from_directions(X, np.array([[1.0, 0.0]]))

@@ -29,6 +29,7 @@ class Status(Enum):
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn import Status
     >>> X, y = cvxnn.load_ring()
     >>> solution = cvxnn.solve(X, y, beta=1.0)
     >>> solution.status is Status.OPTIMAL, solution.status.is_success
@@ -141,6 +142,7 @@ class Certificate:
 
     Examples
     --------
+    >>> from cvxnn import Certificate
     >>> certificate = Certificate(2.0, dual_bound=1.5, oracle_bound=1.2, objective_error=0.0)
     >>> certificate.gap
     0.25
@@ -356,6 +358,8 @@ class ImprovingNeuron:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cvxnn import ImprovingNeuron
     >>> neuron = ImprovingNeuron(np.array([1.0]), -1.0, value=3.0, size=4.0, decrease=4.0)
     >>> neuron.hidden_weights, neuron.output_weight
     (array([2.]), -2.0)

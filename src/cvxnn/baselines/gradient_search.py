@@ -70,6 +70,7 @@ class LocalSearch:
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn.baselines import local_search
     >>> search = local_search([[1.0], [2.0]], [1.0, 2.0], 1.0, width=2, iterations=500, n_trials=3)
     >>> search
     LocalSearch(optimizer='sgd', width=2, n_trials=3, n_diverged=0)
@@ -199,6 +200,7 @@ def local_search(
 
     Examples
     --------
+    >>> from cvxnn.baselines import local_search
     >>> X, y = [[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0]], [1.0, 0.0, 1.0]
     >>> search = local_search(X, y, beta=0.1, width=8, optimizer="lbfgs", iterations=200)
     >>> search.losses.shape, search.iterations[-1]

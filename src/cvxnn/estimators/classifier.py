@@ -281,7 +281,9 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
+    >>> from cvxnn import ConvexReLUClassifier
     >>> X, y = cvxnn.load_ring()
     >>> model = ConvexReLUClassifier(beta=0.01).fit(X[:, :2], y)
     >>> model.status_.name, model.score(X[:, :2], y)

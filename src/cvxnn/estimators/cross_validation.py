@@ -321,6 +321,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexReLURegressorCV
     >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
     >>> model = ConvexReLURegressorCV(betas=[1.0, 0.1]).fit(X, np.abs(X[:, 0]))
     >>> model.scores_path_.shape, model.beta_, model.status_.name
@@ -377,6 +378,7 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn import ConvexReLUClassifierCV
     >>> X, y = cvxnn.load_ring()
     >>> model = ConvexReLUClassifierCV(betas=[1.0, 0.1]).fit(X[:, :2], y)
     >>> model.scores_path_.shape, model.beta_ in (1.0, 0.1)

@@ -283,6 +283,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexReLURegressor
     >>> X = np.linspace(-1.0, 1.0, 9)[:, None]
     >>> model = ConvexReLURegressor(beta=1e-3).fit(X, np.abs(X[:, 0]))
     >>> model.status_.name, model.dual_gap_ <= 1e-6

@@ -136,6 +136,7 @@ class OptimalSet:
     diagonal, and any mixture of the two optima is one.
 
     >>> import numpy as np
+    >>> from cvxnn import OptimalSet
     >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     >>> optima = OptimalSet(X, np.ones(4), beta=0.1)
     >>> optima
@@ -424,6 +425,7 @@ class OptimalSet:
         Examples
         --------
         >>> import numpy as np
+        >>> from cvxnn import OptimalSet
         >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
         >>> optima = OptimalSet(X, np.ones(4), beta=0.1)
         >>> corner = np.array([[1.0, 1.0]])

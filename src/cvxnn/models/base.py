@@ -442,7 +442,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from cvxnn import LinearCNN
+    >>> from cvxnn import LinearCNN, load_network
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "network.npz")
     ...     LinearCNN([[1.0, -1.0]], [[2.0, 3.0]]).save(path, metadata={"beta": 0.1})

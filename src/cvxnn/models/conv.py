@@ -69,6 +69,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
     Examples
     --------
+    >>> from cvxnn import ConvolutionalNetwork
     >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])  # where a signal falls
     >>> network
     ConvolutionalNetwork(n_neurons=1, filter_shape=(2, 1), pooling='sum')
@@ -212,6 +213,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
         Examples
         --------
+        >>> from cvxnn import ConvolutionalNetwork
         >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
         >>> network.feature_maps([[3.0, 1.0, 2.0, 0.0]])[0, :, 0]
         array([2., 0., 2.])
@@ -358,7 +360,7 @@ class Conv(Model):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> from cvxnn import Conv, solve
     >>> signals = [[0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]  # up, down, down
     >>> solution = solve(signals, [1.0, 0.0, 0.0], beta=0.1, model=Conv(filter_size=2))
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.network.n_neurons)

@@ -94,7 +94,9 @@ class Gated(Model):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
+    >>> from cvxnn import Gated
     >>> X, y = cvxnn.load_ring()
     >>> model = Gated(gates=cvxnn.enumerate_patterns(X).directions)
     >>> solution = cvxnn.solve(X, y, beta=1.0, model=model)

@@ -38,6 +38,7 @@ class LinearCNN(BilinearNetwork):
 
     Examples
     --------
+    >>> from cvxnn import LinearCNN
     >>> network = LinearCNN([[1.0, -1.0]], [[2.0, 3.0]])
     >>> network
     LinearCNN(n_neurons=1, filter_size=2, n_patches=2)
@@ -106,7 +107,8 @@ class LinearConv(BilinearModel):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> import numpy as np
+    >>> from cvxnn import LinearConv, solve
     >>> patches = np.eye(4).reshape(4, 2, 2)
     >>> solution = solve(patches, [3.0, 0.0, 0.0, 1.0], beta=1.0, model=LinearConv())
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.n_neurons)

@@ -94,6 +94,7 @@ class Parallel(Model):
     --------
     >>> import numpy as np
     >>> import cvxnn
+    >>> from cvxnn import Parallel
     >>> x = np.linspace(-1.0, 1.0, 41)
     >>> plateau = np.clip(2.0 - 4.0 * np.abs(x), 0.0, 1.0)
     >>> deep = cvxnn.solve(x[:, None], plateau, 0.01, model=Parallel(bias="free"))

@@ -207,6 +207,7 @@ def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     Examples
     --------
     >>> import pathlib, tempfile, cvxnn
+    >>> from cvxnn import load_certificate
     >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
     >>> solution = cvxnn.solve(X, y, beta=1.5)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -59,6 +59,7 @@ def plot_descent(
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn.plotting import plot_descent
     >>> X, y, beta = [[1.0], [2.0]], [1.0, 2.0], 0.5
     >>> network = cvxnn.TwoLayerNetwork([[3.0], [1.0], [0.0]], [-0.1, 0.2, 0.0])
     >>> target = cvxnn.solve(X, y, beta, tol=1e-10).network
@@ -130,6 +131,7 @@ def plot_predictions(
     --------
     >>> import numpy as np
     >>> from cvxnn import OptimalSet
+    >>> from cvxnn.plotting import plot_predictions
     >>> angles = np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
     >>> circle = lambda angles: np.column_stack([np.cos(angles), np.sin(angles)])
     >>> optima = OptimalSet(circle(angles), np.ones(8), beta=0.1)
@@ -202,6 +204,7 @@ def plot_neurons(
     Examples
     --------
     >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn.plotting import plot_neurons
     >>> small = TwoLayerNetwork([[1.0, 0.0]], [2.0])
     >>> large = small.split(0, [0.3, 0.7])
     >>> left, right = plot_neurons([small, large], names=("price", "size"))

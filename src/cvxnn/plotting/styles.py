@@ -36,6 +36,7 @@ class Style:
 
     Examples
     --------
+    >>> from cvxnn.plotting import Style
     >>> style = Style("ours", "#0072B2", "-", "o", 2.0)
     >>> style.line
     {'color': '#0072B2', 'linestyle': '-', 'linewidth': 2.0}

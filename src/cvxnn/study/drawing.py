@@ -31,6 +31,7 @@ class StudyFigure:
 
     Examples
     --------
+    >>> from cvxnn.study.drawing import StudyFigure
     >>> figure = StudyFigure("line", "A line", "A line that rises", b"png", b"<svg/>")
     >>> figure.name, figure.svg
     ('line', b'<svg/>')

@@ -41,6 +41,7 @@ class PaperFigures:
 
     Examples
     --------
+    >>> from cvxnn.study.outcomes import PaperFigures
     >>> PaperFigures(seconds=14.66, objective=45.87).objective
     45.87
     """
@@ -133,6 +134,8 @@ class Row:
 
     Examples
     --------
+    >>> from cvxnn.study import Row
+    >>> from cvxnn.study.outcomes import PaperFigures
     >>> row = Row(
     ...     "ring", "SGD", "step 1e-3", n_neurons=150, n_patterns=None, objective=2.0, median=2.5,
     ...     worst=3.0, lower_bound=1.5, accuracy=0.9, test_accuracy=None, status="10 trials",
@@ -179,6 +182,7 @@ class DataResult:
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn.study import DataResult
     >>> X, y = cvxnn.load_ring()
     >>> from cvxnn.study.paper_data import Dataset
     >>> solutions = {"global": cvxnn.solve(X, y, beta=1.0)}
@@ -212,6 +216,7 @@ class ExperimentResult:
 
     Examples
     --------
+    >>> from cvxnn.study import ExperimentResult
     >>> result = ExperimentResult("4.1", "Five points, d = 1", results=())
     >>> result.name, result.rows
     ('4.1', ())
@@ -248,6 +253,7 @@ class NormsRow:
 
     Examples
     --------
+    >>> from cvxnn.study import NormsRow
     >>> row = NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True)
     >>> row.agrees
     True
@@ -269,6 +275,7 @@ class NormsRow:
 
         Examples
         --------
+        >>> from cvxnn.study import NormsRow
         >>> NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True).agrees
         True
         """
@@ -299,6 +306,8 @@ class StudyResult:
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from cvxnn.study import StudyResult
     >>> study = StudyResult((), (), (), {}, True, 0, 1.0, files=(Path("out/report.html"),))
     >>> study.report.name
     'report.html'

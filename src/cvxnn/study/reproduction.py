@@ -96,6 +96,7 @@ def run_study(
     Examples
     --------
     >>> import tempfile
+    >>> from cvxnn.study import run_study
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     study = run_study(["4.1"], out=folder, quick=True)
     ...     study.report.name, len(study.experiments[0].rows)

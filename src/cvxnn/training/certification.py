@@ -147,6 +147,7 @@ def certify(
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import certify
     >>> from cvxnn.training import solve
     >>> X, y = np.array([[1.0], [2.0]]), np.array([1.0, 2.0])
     >>> certificate = certify(([[1.0]], [0.5]), X, y, beta=1.0)

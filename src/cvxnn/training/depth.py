@@ -63,6 +63,7 @@ class DepthGain:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
     >>> X, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 2.0, 3.0])
     >>> gain = cvxnn.depth_gain(X, y, beta=0.5)
@@ -153,6 +154,7 @@ def depth_gain(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
     >>> u = np.linspace(-1.5, 1.5, 9)
     >>> X, tent = np.column_stack([u, np.ones(9)]), np.maximum(1.0 - np.abs(u), 0.0)

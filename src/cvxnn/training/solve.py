@@ -172,6 +172,7 @@ def solve(
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import solve
     >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
     >>> solution = solve(X, [1.0, -1.0, 1.0, -1.0, 1.0], beta=1e-4)
     >>> solution.status.name, solution.n_neurons, f"{solution.objective:.8f}"

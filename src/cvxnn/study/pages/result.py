@@ -26,6 +26,7 @@ class PageTable:
 
     Examples
     --------
+    >>> from cvxnn.study import PageTable
     >>> table = PageTable("draws", "Draws", ({"draws": 10, "objective": 2.0},), ("objective",))
     >>> [record["objective"] for record in table.records]
     [2.0]
@@ -57,6 +58,7 @@ class PageResult:
 
     Examples
     --------
+    >>> from cvxnn.study import PageResult
     >>> page = PageResult("deep", "Three layers", (), (), ("A finding.",), "", 0, ())
     >>> page.findings
     ('A finding.',)
