@@ -24,6 +24,9 @@ FRONTS = {
 # Pages without examples in Python; the commands of the last two are tried in tests/cli.
 # What devices do needs packages that are tested in tests/contracts/test_tensors.py.
 PROSE = {f"guide/{name}.md" for name in ("index", "numbers", "devices", "command_line", "study")}
+# Pages of one kind of network, loss or data: what they show is in the tests of these as well.
+_KINDS = ("additive", "clusters", "constraints", "counts", "deep", "outputs", "quantised")
+OF_ONE_KIND = {f"guide/{name}.md" for name in _KINDS}
 # What the examples of a page take.
 PACKAGES = {"guide/clusters.md": ("dask.array", "distributed")}
 
@@ -35,7 +38,13 @@ def test_pages_of_the_guide_have_examples():
         assert PAGES[name].count(">>> ") >= 10, name
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if ">>> " in PAGES[name]])
+def pages_with_examples():
+    for name, text in PAGES.items():
+        if ">>> " in text:
+            yield pytest.param(name, marks=pytest.mark.long if name in OF_ONE_KIND else ())
+
+
+@pytest.mark.parametrize("name", [*pages_with_examples()])
 def test_the_examples_of_a_page(name):
     for package in PACKAGES.get(name, ()):
         pytest.importorskip(package)
@@ -48,13 +57,13 @@ def test_the_examples_of_a_page(name):
     assert result.failed == 0, "".join(report)
 
 
-@pytest.mark.parametrize("name", [*PAGES, *FRONTS])
-def test_the_links_of_a_page_lead_somewhere(name):
-    text, folder = (PAGES[name], (DOCS / name).parent) if name in PAGES else (FRONTS[name], ROOT)
-    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
-        if "gallery/" not in target and "`" not in target:
-            assert (folder / target).exists(), target
+def test_the_links_of_pages_lead_somewhere():
+    texts = {DOCS / name: text for name, text in PAGES.items()}
+    for page, text in (texts | {ROOT / name: text for name, text in FRONTS.items()}).items():
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#:\s`]+)(?:#[^)]*)?\)", prose):
+            # The gallery is made by the build.
+            assert "gallery/" in target or (page.parent / target).exists(), (page, target)
 
 
 def test_the_table_of_capabilities_is_what_the_code_declares():
