@@ -30,6 +30,7 @@ def load_ring() -> tuple[FloatArray, FloatArray]:
 
     Examples
     --------
+    >>> from cvxnn import load_ring
     >>> X, y = load_ring()
     >>> X.shape, y.shape
     ((50, 3), (50,))

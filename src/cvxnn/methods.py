@@ -40,7 +40,14 @@ class Arrangement(Protocol):
 
 
 class Method(Settings, ABC):
-    """Which blocks are in the program, and so what is proven of its optimum."""
+    """Which blocks are in the program, and so what is proven of its optimum.
+
+    Examples
+    --------
+    >>> from cvxnn import Exact, Sampled
+    >>> Exact().covers_all, Sampled(n_samples=100).covers_all
+    (True, False)
+    """
 
     name: ClassVar[str]
     # Patterns that were chosen by hand; None where the method finds its own.
@@ -175,6 +182,7 @@ class Global(Proving):
 
     Examples
     --------
+    >>> from cvxnn import Global
     >>> Global()
     Global(certify=True, polish=True, proof_time='auto')
     """
@@ -207,7 +215,7 @@ class Exact(Method):
 
     Examples
     --------
-    >>> from cvxnn import enumerate_patterns, solve
+    >>> from cvxnn import Exact, enumerate_patterns, solve
     >>> X, y = [[-1.0, 1.0], [2.0, 1.0]], [0.0, 1.0]
     >>> patterns = enumerate_patterns(X)
     >>> len(patterns), solve(X, y, 0.1, method=Exact(patterns)).n_patterns
@@ -253,6 +261,7 @@ class Sampled(Method):
 
     Examples
     --------
+    >>> from cvxnn import Sampled
     >>> Sampled(100)
     Sampled(n_samples=100, scheme='data', patterns=None)
     """
@@ -309,7 +318,7 @@ class FrankWolfe(Proving):
     The objective is within ``O(L (T R)^2 / k)`` of the optimum after k rounds, for a loss of
     curvature L and activations of length R, and no faster as a rule: most runs end with
     ITERATION_LIMIT and the gap that is proven. The gap of the method itself, ``t beta - v'f + T
-    max(M - beta, 0)`` at the residual v, is in :attr:`cvxnn.results.Progress.method_bound`, with
+    max(M - beta, 0)`` at the residual v, is in `method_bound` of :class:`cvxnn.Progress`, with
     an upper bound of an oracle for M; that of the other methods, at the same v, is never below it.
     It has no intercept, and no loss with kinks or of counts.
 

@@ -52,6 +52,14 @@ class KKTResiduals:
         Largest ``-(2 D_c - I) X z_c`` over rows and blocks.
     complementarity : float
         ``sum |rho_c * G_c z_c|`` over rows and blocks, divided by the objective.
+
+    Examples
+    --------
+    >>> import cvxnn, numpy as np
+    >>> X = np.array([[1.0]])
+    >>> program = cvxnn.ConvexProgram(X, [2.0], 0.5, cvxnn.PatternSet.from_directions(X, X))
+    >>> program.kkt_residuals(np.array([[1.5], [0.0]]), multipliers=np.zeros((2, 1))).stationarity
+    0.0
     """
 
     stationarity: float
@@ -118,6 +126,7 @@ class ConvexProgram:
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexProgram
     >>> from cvxnn.patterns import PatternSet
     >>> X, y = np.array([[-1.0, 1.0], [2.0, 1.0]]), np.array([0.0, 1.0])
     >>> patterns = PatternSet.from_directions(X, np.array([[1.0, 0.0]]))

@@ -297,9 +297,10 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
         As for :class:`ConvexReLURegressor`, for folds and the last training together. Half of
         it at most goes to the folds: where that ends them, the best beta so far is taken,
         and the status is TIME_LIMIT.
-    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method, hidden_bias,
-    monotonic_cst, tol
+    loss, delta, quantile, scale_X, scale_y, fit_intercept, model, method
         As for :class:`ConvexReLURegressor`.
+    hidden_bias, monotonic_cst, tol
+        As well.
     max_iter, proof_time, warm_start, random_state, verbose, device
         As for :class:`ConvexReLURegressor`; `random_state` also shuffles the folds.
 
@@ -320,6 +321,7 @@ class ConvexReLURegressorCV(CrossValidated, ConvexRegressor):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexReLURegressorCV
     >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
     >>> model = ConvexReLURegressorCV(betas=[1.0, 0.1]).fit(X, np.abs(X[:, 0]))
     >>> model.scores_path_.shape, model.beta_, model.status_.name
@@ -355,9 +357,10 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
         that the training rows of a fold lack has probability 0 there. The score of the
         estimator itself counts samples as `sample_weight` and `class_weight` do, other
         scores do not.
-    loss, multi_class, class_weight, scale_X, fit_intercept, model, method, hidden_bias,
-    monotonic_cst
+    loss, multi_class, class_weight, scale_X, fit_intercept, model, method
         As for :class:`ConvexReLUClassifier`.
+    hidden_bias, monotonic_cst
+        As well.
     tol, max_iter
         As for :class:`ConvexReLUClassifier`.
     proof_time, warm_start, random_state, verbose, device
@@ -375,6 +378,7 @@ class ConvexReLUClassifierCV(CrossValidated, ConvexClassifier):
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn import ConvexReLUClassifierCV
     >>> X, y = cvxnn.load_ring()
     >>> model = ConvexReLUClassifierCV(betas=[1.0, 0.1]).fit(X[:, :2], y)
     >>> model.scores_path_.shape, model.beta_ in (1.0, 0.1)

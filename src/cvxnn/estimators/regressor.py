@@ -161,7 +161,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     """Two-layer network for regression, trained as a convex program.
 
-    Minimises
+    Minimises::
 
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
@@ -293,6 +293,7 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import ConvexReLURegressor
     >>> X = np.linspace(-1.0, 1.0, 9)[:, None]
     >>> model = ConvexReLURegressor(beta=1e-3).fit(X, np.abs(X[:, 0]))
     >>> model.status_.name, model.dual_gap_ <= 1e-6

@@ -90,8 +90,9 @@ def to_onnx(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from onnx.reference import ReferenceEvaluator
-    >>> from cvxnn import ConvolutionalNetwork, TwoLayerNetwork
+    >>> from cvxnn import ConvolutionalNetwork, TwoLayerNetwork, to_onnx
     >>> network = TwoLayerNetwork([[1.0, -1.0], [2.0, 0.0]], [1.0, 3.0])
     >>> model = to_onnx(network, has_ones=True)
     >>> [node.op_type for node in model.graph.node]
@@ -144,7 +145,7 @@ def save_onnx(network: Networks, path: str | os.PathLike[str], **options: Any) -
     Examples
     --------
     >>> import onnx, pathlib, tempfile
-    >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn import TwoLayerNetwork, save_onnx
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "network.onnx")
     ...     save_onnx(TwoLayerNetwork([[1.0]], [2.0]), path)

@@ -209,7 +209,7 @@ def to_torch(
     Examples
     --------
     >>> import torch
-    >>> from cvxnn import ConvolutionalNetwork, GatedNetwork, TwoLayerNetwork
+    >>> from cvxnn import ConvolutionalNetwork, GatedNetwork, TwoLayerNetwork, to_torch
     >>> network = TwoLayerNetwork([[1.0, -1.0], [2.0, 0.0]], [1.0, 3.0])
     >>> module = to_torch(network, has_ones=True)
     >>> module
@@ -263,7 +263,7 @@ def from_torch(module: Module) -> TwoLayerNetwork:
 
     Examples
     --------
-    >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn import TwoLayerNetwork, from_torch, to_torch
     >>> network = TwoLayerNetwork([[1.0, -1.0]], [3.0])
     >>> from_torch(to_torch(network, has_ones=True)) == network
     True

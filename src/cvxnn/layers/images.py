@@ -59,6 +59,7 @@ def image_patches(
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import image_patches
     >>> images = np.arange(9.0).reshape(1, 3, 3)
     >>> image_patches(images, 2).shape
     (1, 4, 4)

@@ -75,6 +75,7 @@ class PoissonLoss(LogLinkLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import PoissonLoss
     >>> PoissonLoss().values(np.array([0.0, np.log(3.0)]), np.array([0.0, 3.0]))
     array([1., 0.])
     """
@@ -176,6 +177,7 @@ class GammaLoss(LogLinkLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import GammaLoss
     >>> GammaLoss().values(np.log([2.0, 3.0]), np.array([2.0, 3.0]))
     array([0., 0.])
     """

@@ -149,6 +149,8 @@ class AbsoluteLoss(ResidualKink):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cvxnn import AbsoluteLoss
     >>> AbsoluteLoss().values(np.array([0.5, 3.0]), np.ones(2))
     array([0.5, 2. ])
     """
@@ -178,6 +180,8 @@ class QuantileLoss(ResidualKink):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cvxnn import QuantileLoss
     >>> QuantileLoss(0.75).values(np.array([0.0, 4.0]), np.array([2.0, 2.0]))
     array([1.5, 0.5])
     """
@@ -202,6 +206,8 @@ class HingeLoss(KinkedLoss, LabelLoss):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cvxnn import HingeLoss
     >>> HingeLoss().values(np.array([0.0, 2.0]), np.ones(2))
     array([1., 0.])
     """

@@ -47,6 +47,7 @@ class LogisticLoss(MarginLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import LogisticLoss
     >>> round(LogisticLoss().value(np.zeros(2), np.array([1.0, -1.0])), 6)  # 2 log 2
     1.386294
     """
@@ -111,6 +112,7 @@ class SquaredHingeLoss(MarginLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import SquaredHingeLoss
     >>> SquaredHingeLoss().values(np.array([0.0, 2.0]), np.ones(2))
     array([0.5, 0. ])
     """

@@ -23,6 +23,7 @@ class SquaredLoss(RegressionLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import SquaredLoss
     >>> loss = SquaredLoss()
     >>> loss.value(np.zeros(2), np.array([1.0, 2.0]))
     2.5
@@ -90,6 +91,7 @@ class HuberLoss(RegressionLoss):
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import HuberLoss
     >>> HuberLoss(1.0).values(np.array([0.5, 3.0]), np.zeros(2))
     array([0.125, 2.5  ])
     """

@@ -37,6 +37,7 @@ class CircularCNN(BilinearNetwork):
 
     Examples
     --------
+    >>> from cvxnn import CircularCNN
     >>> network = CircularCNN([[0.0, 1.0, 0.0]], [[1.0, 2.0, 3.0]])  # a shift by one
     >>> network
     CircularCNN(n_neurons=1, n_features=3)
@@ -79,7 +80,7 @@ class CircularConv(BilinearModel):
     """``f(X) = sum_j X C(u_j) w_j`` with circulant ``C(u)``; one filter suffices.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``. With the unitary DFT F the optimum
-    is that of
+    is that of::
 
         min_z l(X F z, y) + beta / sqrt(d) ||z||_1
 
@@ -100,7 +101,8 @@ class CircularConv(BilinearModel):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> import numpy as np
+    >>> from cvxnn import CircularConv, solve
     >>> solution = solve(np.eye(2), [2.0, 0.0], beta=0.5, model=CircularConv())
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.n_neurons)
     OPTIMAL 0.8750 1

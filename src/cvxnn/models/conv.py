@@ -69,6 +69,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
     Examples
     --------
+    >>> from cvxnn import ConvolutionalNetwork
     >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])  # where a signal falls
     >>> network
     ConvolutionalNetwork(n_neurons=1, filter_shape=(2, 1), pooling='sum')
@@ -212,6 +213,7 @@ class ConvolutionalNetwork(FilterNetwork):
 
         Examples
         --------
+        >>> from cvxnn import ConvolutionalNetwork
         >>> network = ConvolutionalNetwork([[[1.0], [-1.0]]], [2.0])
         >>> network.feature_maps([[3.0, 1.0, 2.0, 0.0]])[0, :, 0]
         array([2., 0., 2.])
@@ -299,7 +301,7 @@ class Conv(Model):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the patches ``x_k`` of an image.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``; several outputs share filters, and
-    the a_j are vectors, with sums and averages. Of one output the optimum is that of
+    the a_j are vectors, with sums and averages. Of one output the optimum is that of::
 
         min l(S sum_i D_i M (v_i - w_i), y) + beta sum_i (||v_i|| + ||w_i||)
 
@@ -358,7 +360,7 @@ class Conv(Model):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> from cvxnn import Conv, solve
     >>> signals = [[0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]  # up, down, down
     >>> solution = solve(signals, [1.0, 0.0, 0.0], beta=0.1, model=Conv(filter_size=2))
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.network.n_neurons)

@@ -56,6 +56,7 @@ class GatedNetwork(DenseNetwork):
 
     Examples
     --------
+    >>> from cvxnn import GatedNetwork
     >>> network = GatedNetwork([[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], [2.0, 1.0])
     >>> network
     GatedNetwork(n_neurons=2, n_features=2)
@@ -133,6 +134,7 @@ class GatedNetwork(DenseNetwork):
 
         Examples
         --------
+        >>> from cvxnn import GatedNetwork
         >>> GatedNetwork([[1.0]], [[2.0]], [1.0]).penalty()
         2.5
         >>> deep = {"second_gates": [[1.0]], "inner_weights": [3.0]}
@@ -217,6 +219,7 @@ class GatedNetwork(DenseNetwork):
 
         Examples
         --------
+        >>> from cvxnn import GatedNetwork
         >>> network = GatedNetwork([[2.0]], [[-1.0]], [1.0])
         >>> network.forward([[3.0], [-3.0]])
         array([-3.,  0.])

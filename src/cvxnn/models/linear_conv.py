@@ -38,6 +38,7 @@ class LinearCNN(BilinearNetwork):
 
     Examples
     --------
+    >>> from cvxnn import LinearCNN
     >>> network = LinearCNN([[1.0, -1.0]], [[2.0, 3.0]])
     >>> network
     LinearCNN(n_neurons=1, filter_size=2, n_patches=2)
@@ -82,7 +83,7 @@ class LinearConv(BilinearModel):
 
     The data are patches of shape (n, K, h), ``X^(k) = patches[:, k]``, see
     :func:`image_patches`. The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``, and the
-    optimum that of program (20),
+    optimum that of program (20)::
 
         min_Z l(sum_k X^(k) z_k, y) + beta ||Z||_*,
 
@@ -106,7 +107,8 @@ class LinearConv(BilinearModel):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> import numpy as np
+    >>> from cvxnn import LinearConv, solve
     >>> patches = np.eye(4).reshape(4, 2, 2)
     >>> solution = solve(patches, [3.0, 0.0, 0.0, 1.0], beta=1.0, model=LinearConv())
     >>> print(solution.status.name, f"{solution.objective:.4f}", solution.n_neurons)

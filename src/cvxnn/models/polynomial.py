@@ -55,6 +55,7 @@ class PolynomialNetwork(Network):
 
     Examples
     --------
+    >>> from cvxnn import PolynomialNetwork
     >>> network = PolynomialNetwork([[3.0, 4.0]], [2.0], a=1.0, b=0.0, c=0.0)
     >>> network
     PolynomialNetwork(n_neurons=1, n_features=2, a=1.0, b=0.0, c=0.0)
@@ -242,7 +243,7 @@ class PolynomialNetwork(Network):
 class Polynomial(Model):
     """``f(x) = sum_j alpha_j sigma(x'u_j)`` with ``sigma(t) = a t^2 + b t + c``, ``||u_j|| = 1``.
 
-    The penalty is ``sum_j |alpha_j|``. The optimum is that of a semidefinite program,
+    The penalty is ``sum_j |alpha_j|``. The optimum is that of a semidefinite program::
 
         min  l(f, y) + beta (Z_4 + Z'_4),
 
@@ -287,7 +288,8 @@ class Polynomial(Model):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> import numpy as np
+    >>> from cvxnn import Polynomial, solve
     >>> X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-1.0, 1.0]])
     >>> solution = solve(X, X[:, 0] * X[:, 1], beta=0.01, model=Polynomial(1.0, 0.0, 0.0))
     >>> print(solution.status.name, f"{solution.objective:.6f}", solution.n_neurons)

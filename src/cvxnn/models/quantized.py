@@ -49,6 +49,7 @@ class QuantizedNetwork(Network):
 
     Examples
     --------
+    >>> from cvxnn import QuantizedNetwork
     >>> network = QuantizedNetwork([[1, 1]], [[1, -1]], [2.0])
     >>> network
     QuantizedNetwork(n_neurons=1, n_features=2)
@@ -112,6 +113,7 @@ class QuantizedNetwork(Network):
 
         Examples
         --------
+        >>> from cvxnn import QuantizedNetwork
         >>> ternary = QuantizedNetwork([[1, 1]], [[1, -1]], [2.0]).to_ternary()
         >>> ternary.hidden_weights, ternary.output_weights
         (array([[1., 0.],
@@ -169,6 +171,14 @@ class TernaryNetwork:
         Entry j is ``a_j``.
     intercept : float
         What is added to every value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn.models.quantized import TernaryNetwork
+    >>> network = TernaryNetwork(np.array([[1.0, 0.0], [1.0, -1.0]]), np.array([2.0, -1.0]))
+    >>> network([[3.0, 1.0]])  # 2 * 3^2 - (3 - 1)^2
+    array([14.])
     """
 
     hidden_weights: FloatArray
@@ -210,7 +220,8 @@ class Quantized(Model):
 
     Examples
     --------
-    >>> from cvxnn import solve
+    >>> import numpy as np
+    >>> from cvxnn import Quantized, solve
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((40, 3))
     >>> y = (X @ [1, -1, 1]) * (X @ [1, 1, 1])

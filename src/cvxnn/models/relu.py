@@ -88,7 +88,7 @@ class ReLU(Model):
     Examples
     --------
     >>> import numpy as np
-    >>> from cvxnn import solve
+    >>> from cvxnn import ReLU, solve
     >>> X = np.column_stack([np.linspace(-1.0, 1.0, 9), np.ones(9)])
     >>> solution = solve(X, np.abs(X[:, 0]), beta=1e-3, model=ReLU(slope=-1.0))
     >>> print(solution.status.name, f"{solution.objective:.6f}")

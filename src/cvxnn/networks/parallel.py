@@ -56,6 +56,7 @@ class ParallelNetwork(Network):
 
     Examples
     --------
+    >>> from cvxnn import ParallelNetwork
     >>> network = ParallelNetwork([[[1.0], [-1.0]]], [[1.0, 1.0]], [2.0], inner_biases=[-1.0])
     >>> network
     ParallelNetwork(n_neurons=1, n_features=1, width=2)
@@ -142,6 +143,7 @@ class ParallelNetwork(Network):
 
         Examples
         --------
+        >>> from cvxnn import ParallelNetwork
         >>> ParallelNetwork([[[3.0], [4.0]]], [[1.0, 0.0]], [-2.0]).penalty()
         44.666666666666664
         """
@@ -157,6 +159,7 @@ class ParallelNetwork(Network):
 
         Examples
         --------
+        >>> from cvxnn import ParallelNetwork
         >>> network = ParallelNetwork([[[8.0]]], [[1.0]], [-1.0])
         >>> network.balance().hidden_weights.tolist(), network.balance().penalty()
         ([[[2.0]]], 8.0)
@@ -181,6 +184,7 @@ class ParallelNetwork(Network):
 
         Examples
         --------
+        >>> from cvxnn import ParallelNetwork
         >>> hidden = [[[1.0], [2.0]], [[0.0], [0.0]]]
         >>> ParallelNetwork(hidden, [[0.0, 3.0]] * 2, [1.0, 1.0]).prune()
         ParallelNetwork(n_neurons=1, n_features=1, width=1)

@@ -186,18 +186,28 @@ def read_file(path: str | os.PathLike[str]) -> NetworkFile:
 def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     """Read a certificate: one that was saved alone, or the one in the file of a network.
 
+    Parameters
+    ----------
+    path : str or path-like
+        Ends in ``.npz`` or ``.safetensors``.
+
+    Returns
+    -------
+    BoundCertificate
+
     Raises
     ------
     InputError
         If the suffix is neither ``.npz`` nor ``.safetensors``, or the network has no certificate.
     FileNotFoundError, OSError, ImportError
-        As :func:`read_file`.
+        As :func:`cvxnn.load_network`.
     ModelFileError
         If the file is damaged, or holds none of both.
 
     Examples
     --------
     >>> import pathlib, tempfile, cvxnn
+    >>> from cvxnn import load_certificate
     >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
     >>> solution = cvxnn.solve(X, y, beta=1.5)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -69,6 +69,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
     Examples
     --------
+    >>> from cvxnn import TwoLayerNetwork
     >>> network = TwoLayerNetwork([[1.0, 0.0], [0.0, -1.0]], [2.0, 1.0])
     >>> network
     TwoLayerNetwork(n_neurons=2, n_features=2)
@@ -171,6 +172,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
         Examples
         --------
+        >>> from cvxnn import TwoLayerNetwork
         >>> network = TwoLayerNetwork([[1.0]], [2.0])
         >>> network([[3.0], [-3.0]]), network([3.0])
         (array([6., 0.]), 6.0)
@@ -202,6 +204,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
         Examples
         --------
+        >>> from cvxnn import TwoLayerNetwork
         >>> TwoLayerNetwork([[1.0], [-1.0]], [2.0, 1.0]).activations([[3.0]])
         array([[3., 0.]])
         """
@@ -214,6 +217,7 @@ class TwoLayerNetwork(NeuronSymmetries):
 
         Examples
         --------
+        >>> from cvxnn import TwoLayerNetwork
         >>> TwoLayerNetwork([[3.0, 4.0]], [1.0]).penalty()
         13.0
         >>> TwoLayerNetwork([[3.0, 4.0]], [1.0], skip_weights=[0.0, -2.0]).penalty()

@@ -50,6 +50,7 @@ def count_patterns_bound(n: int, rank: int) -> int:
 
     Examples
     --------
+    >>> from cvxnn import count_patterns_bound
     >>> count_patterns_bound(5, 2)
     10
     >>> count_patterns_bound(50, 3)
@@ -110,6 +111,7 @@ def enumerate_patterns(X: FloatArray, *, max_bytes: int = DEFAULT_MAX_BYTES) -> 
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import enumerate_patterns
     >>> X = np.column_stack([[-1.0, -5.0, 2.0, 0.0, 3.0], np.ones(5)])
     >>> patterns = enumerate_patterns(X)
     >>> len(patterns)

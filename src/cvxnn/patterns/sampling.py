@@ -63,6 +63,7 @@ def sample_patterns(
     Examples
     --------
     >>> import numpy as np
+    >>> from cvxnn import sample_patterns
     >>> X = np.column_stack([np.arange(20.0), np.ones(20)])
     >>> len(sample_patterns(X, 200, 0)), len(sample_patterns(X, 200, 0, scheme="gaussian"))
     (40, 18)

@@ -59,7 +59,7 @@ def plot_objective(
         Keys are the labels. A trial that diverged ends in a cross.
     levels : mapping of str to float, optional
         Objectives to compare with, ``{"optimal": 0.2, "sampled": 0.3}``: keys of
-        :data:`STYLES`, or other labels.
+        :data:`cvxnn.plotting.STYLES`, or other labels.
     bound : float, optional
         A certified lower bound on the objective.
     x : {"iteration", "seconds"}
@@ -79,6 +79,7 @@ def plot_objective(
     Examples
     --------
     >>> from cvxnn.baselines import local_search
+    >>> from cvxnn.plotting import plot_objective
     >>> search = local_search([[1.0], [2.0]], [1.0, 2.0], 1.0, width=2, iterations=100)
     >>> ax = plot_objective(search, levels={"optimal": 0.9})
     >>> ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()
@@ -137,6 +138,7 @@ def plot_scores(
     Examples
     --------
     >>> from cvxnn.baselines import local_search
+    >>> from cvxnn.plotting import plot_scores
     >>> X, y = [[1.0], [-2.0]], [1.0, -1.0]
     >>> search = local_search(X, y, 0.1, width=2, iterations=100, X_monitor=X)
     >>> plot_scores(search, y, levels={"optimal": 1.0}).get_ylabel()
@@ -180,6 +182,8 @@ def plot_gap(
 
     Examples
     --------
+    >>> from cvxnn import Progress
+    >>> from cvxnn.plotting import plot_gap
     >>> rounds = [Progress(0, 0.1, 2.0, 1.0, 1, 1), Progress(1, 0.2, 1.5, 1.5, 2, 1)]
     >>> ax = plot_gap(rounds)
     >>> ax.get_lines()[0].get_ydata().tolist()

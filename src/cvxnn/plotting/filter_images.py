@@ -54,6 +54,8 @@ def plot_filters(
 
     Examples
     --------
+    >>> from cvxnn import ConvolutionalNetwork
+    >>> from cvxnn.plotting import plot_filters
     >>> network = ConvolutionalNetwork([[[1.0], [-1.0]], [[3.0], [0.0]]], [1.0, 1.0])
     >>> [ax.get_title() for ax in plot_filters(network).axes[:2]]
     ['+ 68 %', '+ 32 %']

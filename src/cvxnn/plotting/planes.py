@@ -65,6 +65,8 @@ def plot_breakpoints(
 
     Examples
     --------
+    >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn.plotting import plot_breakpoints
     >>> network = TwoLayerNetwork([[1.0, -1.0]], [2.0])
     >>> ax = plot_breakpoints(network, [[0.0, 1.0], [2.0, 1.0]], [0.0, 2.0])
     >>> ax.get_legend_handles_labels()[1]
@@ -107,6 +109,8 @@ def plot_decision_regions(
 
     Examples
     --------
+    >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn.plotting import plot_decision_regions
     >>> network = TwoLayerNetwork([[1.0, 0.0], [-1.0, 0.0]], [1.0, -1.0])
     >>> ax = plot_decision_regions(network, [[-1.0, 0.0], [2.0, 3.0]], [-1.0, -1.0])
     >>> ax.get_legend_handles_labels()[1]

@@ -43,6 +43,7 @@ def plot_path(path: RegularizationPath, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> from cvxnn import regularization_path
+    >>> from cvxnn.plotting import plot_path
     >>> ax = plot_path(regularization_path([[1.0], [2.0]], [1.0, 1.0], [3.0, 1.5, 0.5]))
     >>> ax.get_xlabel(), ax.get_xscale(), [line.get_label() for line in ax.get_lines()]
     ('beta', 'log', ['objective', 'lower bound', 'neurons'])
@@ -92,7 +93,9 @@ def plot_cv(model: Any, *, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cvxnn import ConvexReLURegressorCV
+    >>> from cvxnn.plotting import plot_cv
     >>> X = np.linspace(-1.0, 1.0, 40)[:, None]
     >>> ax = plot_cv(ConvexReLURegressorCV(betas=[1.0, 0.1]).fit(X, np.abs(X[:, 0])))
     >>> ax.get_xlabel(), ax.get_ylabel()

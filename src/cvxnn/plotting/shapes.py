@@ -67,6 +67,8 @@ def plot_shapes(
 
     Examples
     --------
+    >>> from cvxnn import TwoLayerNetwork
+    >>> from cvxnn.plotting import plot_shapes
     >>> network = TwoLayerNetwork([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]], [1.0, -2.0])
     >>> figure = plot_shapes(network, [[0.0, 1.0, 1.0], [2.0, 3.0, 1.0]], ["age", "size"])
     >>> [ax.get_xlabel() for ax in figure.axes]

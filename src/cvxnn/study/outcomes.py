@@ -33,7 +33,18 @@ TABLE_BETA = 1e-3
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """Time and objective, None where the paper gives none."""
+    """Time and objective, None where the paper gives none.
+
+    Attributes
+    ----------
+    seconds, objective : float, optional
+
+    Examples
+    --------
+    >>> from cvxnn.study.outcomes import PaperFigures
+    >>> PaperFigures(seconds=14.66, objective=45.87).objective
+    45.87
+    """
 
     seconds: float | None = None
     objective: float | None = None
@@ -78,7 +89,14 @@ def paper_figures(experiment: str, n: int, method: str) -> PaperFigures:
 
 
 class StudyError(RuntimeError):
-    """A result contradicts a certified bound: the study must not be believed."""
+    """A result contradicts a certified bound: the study must not be believed.
+
+    Examples
+    --------
+    >>> import cvxnn.study
+    >>> issubclass(cvxnn.study.StudyError, RuntimeError)
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,18 @@ class Row:
         All trials together.
     paper : PaperFigures
         What the paper reports.
+
+    Examples
+    --------
+    >>> from cvxnn.study import Row
+    >>> from cvxnn.study.outcomes import PaperFigures
+    >>> row = Row(
+    ...     "ring", "SGD", "step 1e-3", n_neurons=150, n_patterns=None, objective=2.0, median=2.5,
+    ...     worst=3.0, lower_bound=1.5, accuracy=0.9, test_accuracy=None, status="10 trials",
+    ...     seconds=4.0, paper=PaperFigures(),
+    ... )
+    >>> row.gap
+    0.25
     """
 
     data: str
@@ -132,7 +162,7 @@ class Row:
 
     @property
     def gap(self) -> float:
-        """Of the best network to the bound, see :func:`cvxnn.results.relative_gap`."""
+        """Of the best network to the bound, as of :class:`cvxnn.Solution`."""
         return relative_gap(self.objective, self.lower_bound)
 
 
@@ -148,6 +178,17 @@ class DataResult:
     searches : mapping of str to LocalSearch
         By their label in figures.
     rows : tuple of Row
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> from cvxnn.study import DataResult
+    >>> X, y = cvxnn.load_ring()
+    >>> from cvxnn.study.paper_data import Dataset
+    >>> solutions = {"global": cvxnn.solve(X, y, beta=1.0)}
+    >>> result = DataResult(Dataset("ring", X, y), solutions, searches={}, rows=())
+    >>> print(f"{result.lower_bound:.4f}")
+    9.7259
     """
 
     data: Dataset
@@ -172,6 +213,13 @@ class ExperimentResult:
     title : str
     results : tuple of DataResult
         One for each data set.
+
+    Examples
+    --------
+    >>> from cvxnn.study import ExperimentResult
+    >>> result = ExperimentResult("4.1", "Five points, d = 1", results=())
+    >>> result.name, result.rows
+    ('4.1', ())
     """
 
     name: str
@@ -202,6 +250,13 @@ class NormsRow:
         In the paper's column "optimal, objective" for data of this size.
     is_paper_data : bool
         Whether these are the paper's own data, as far as can be known.
+
+    Examples
+    --------
+    >>> from cvxnn.study import NormsRow
+    >>> row = NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True)
+    >>> row.agrees
+    True
     """
 
     data: str
@@ -220,6 +275,7 @@ class NormsRow:
 
         Examples
         --------
+        >>> from cvxnn.study import NormsRow
         >>> NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True).agrees
         True
         """
@@ -247,6 +303,14 @@ class StudyResult:
         Seconds.
     files : tuple of Path
         All that was written, the report last.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from cvxnn.study import StudyResult
+    >>> study = StudyResult((), (), (), {}, True, 0, 1.0, files=(Path("out/report.html"),))
+    >>> study.report.name
+    'report.html'
     """
 
     experiments: tuple[ExperimentResult, ...]

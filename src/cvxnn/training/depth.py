@@ -63,6 +63,7 @@ class DepthGain:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
     >>> X, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 2.0, 3.0])
     >>> gain = cvxnn.depth_gain(X, y, beta=0.5)
@@ -148,11 +149,12 @@ def depth_gain(
     With M2 and M3 for the largest ``|v'f|`` over functions f of two and three layers of size one
     and v for the residual of the optimum of two layers, a third layer lowers the optimum
     exactly if ``M3(v) > beta``. Bounds on M3 come from ascents and from leaves of sign
-    choices (``docs/models.md``); where they leave room for a gain, the joint dual of three
+    choices (:doc:`/guide/models`); where they leave room for a gain, the joint dual of three
     layers is searched. More than 200 rows have the bound without choices only.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import cvxnn
     >>> u = np.linspace(-1.5, 1.5, 9)
     >>> X, tent = np.column_stack([u, np.ones(9)]), np.maximum(1.0 - np.abs(u), 0.0)

@@ -50,6 +50,7 @@ class RegularizationPath:
     Examples
     --------
     >>> import cvxnn
+    >>> from cvxnn import regularization_path
     >>> X, y = cvxnn.load_ring()
     >>> path = regularization_path(X, y, 3)
     >>> path.n_neurons[0], bool((path.gaps <= 1e-6).all())
@@ -134,6 +135,7 @@ def largest_beta(
 
     Examples
     --------
+    >>> from cvxnn import largest_beta
     >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6)
     3.0
     >>> round(largest_beta([[1.0], [2.0]], [1.0, 1.0], model="circular_conv"), 6)
@@ -222,6 +224,7 @@ def regularization_path(
 
     Examples
     --------
+    >>> from cvxnn import regularization_path
     >>> X, y = [[1.0], [2.0]], [1.0, 1.0]
     >>> path = regularization_path(X, y, [3.0, 1.5])
     >>> [f"{value:.3f}" for value in path.objectives]

@@ -23,6 +23,13 @@ class PageTable:
         value. Names that end in ``(s)`` are of times.
     summary : tuple of str
         The columns that a terminal has room for.
+
+    Examples
+    --------
+    >>> from cvxnn.study import PageTable
+    >>> table = PageTable("draws", "Draws", ({"draws": 10, "objective": 2.0},), ("objective",))
+    >>> [record["objective"] for record in table.records]
+    [2.0]
     """
 
     name: str
@@ -48,6 +55,13 @@ class PageResult:
     n_checked : int
         Networks that were compared with a proven bound.
     figures : tuple of StudyFigure
+
+    Examples
+    --------
+    >>> from cvxnn.study import PageResult
+    >>> page = PageResult("deep", "Three layers", (), (), ("A finding.",), "", 0, ())
+    >>> page.findings
+    ('A finding.',)
     """
 
     name: str
