@@ -194,10 +194,10 @@ def test_outputs_of_the_same_target_are_the_same():
 
 @with_long("loss", ["squared", "huber"])
 def test_the_default_beta_of_several_targets(loss):
-    rows = RNG.standard_normal((60, 4))
-    Y = np.column_stack([np.abs(rows[:, 0]), 50.0 * rows[:, 1] + rng_noise(60)])
+    rows = RNG.standard_normal((30, 3))
+    Y = np.column_stack([np.abs(rows[:, 0]), 50.0 * rows[:, 1] + rng_noise(30)])
     model = ConvexReLURegressor(loss=loss).fit(rows, Y)
-    order = RNG.permutation(60)
+    order = RNG.permutation(30)
     assert model.n_neurons_ > 0 and model.score(rows, Y) > 0.8
     again = ConvexReLURegressor(loss=loss).fit(rows[order], Y[order])
     assert again.beta_ == model.beta_ and again.network_ == model.network_
