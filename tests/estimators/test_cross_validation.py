@@ -40,7 +40,7 @@ def test_cross_validation_finds_a_beta_between():
 
 def test_cross_validation_in_parallel_is_the_same():
     X, y = RING, SIDES
-    options = {"betas": 3, "cv": 2, "scoring": "neg_mean_absolute_error", "fit_intercept": False}
+    options = {"betas": 3, "cv": 2, "scoring": "neg_mean_absolute_error"}
     one, two = (ConvexReLURegressorCV(n_jobs=jobs, **options).fit(X, y) for jobs in (1, 2))
     np.testing.assert_array_equal(one.scores_path_, two.scores_path_)
     np.testing.assert_array_equal(one.predict(X), two.predict(X))

@@ -57,8 +57,8 @@ def test_a_search_that_would_end_by_itself_ends_in_time_too(name, monkeypatch):
 
 def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     """Half of it is no good: the network is polished at a beta chosen by rough ones."""
-    X, rng = RNG.standard_normal((200, 2)), np.random.default_rng(1)
-    y = np.sin(3.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(200)
+    X, rng = RNG.standard_normal((100, 2)), np.random.default_rng(1)
+    y = np.sin(3.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(100)
     proven = cvxnn.ConvexReLURegressor(1.0).fit(X, y)
     assert proven.status_ is Status.OPTIMAL
     monkeypatch.setattr("cvxnn.estimators.time_limits.PROOFS", 1e-6)
@@ -73,7 +73,7 @@ def test_few_rows_are_proven_at_any_rank():
     """Where an exact oracle goes through the signs of rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        few = cvxnn.ConvexReLURegressor(2.0).fit(X[:20], Y[:20])
+        few = cvxnn.ConvexReLURegressor(2.0).fit(X[:15], Y[:15])
         more = cvxnn.ConvexReLURegressor(2.0, proof_time=0.0).fit(X, Y)
     assert few.status_ is Status.OPTIMAL and few.dual_gap_ <= 1e-6
     assert more.status_ is Status.STATIONARY
