@@ -17,6 +17,10 @@ GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 PROSE = {
     "contents.md", "glossary.md", "numbers.md", "devices.md", "command_line.md", "study.md",
 }  # fmt: skip
+# Pages of one kind of network or loss: what they show is in the tests of these as well.
+OF_ONE_MODEL = {
+    "additive.md", "constraints.md", "counts.md", "deep.md", "outputs.md", "quantised.md",
+}  # fmt: skip
 # What the examples of a page take.
 PACKAGES = {"clusters.md": ("dask.array", "distributed")}
 
@@ -35,9 +39,14 @@ def test_there_are_pages():
     }
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name not in PROSE], ids=lambda page: page.name
-)
+def pages_with_examples():
+    for page in PAGES:
+        if page.name not in PROSE:
+            marks = pytest.mark.long if page.name in OF_ONE_MODEL else ()
+            yield pytest.param(page, id=page.name, marks=marks)
+
+
+@pytest.mark.parametrize("page", [*pages_with_examples()])
 def test_the_examples_of_a_page(page):
     for package in PACKAGES.get(page.name, ()):
         pytest.importorskip(package)

@@ -73,6 +73,7 @@ def test_no_live_view_without_a_terminal():
         assert callback is None
 
 
+@pytest.mark.long
 def test_live_view_on_a_terminal_leaves_stdout_alone(start, v_shape):
     terminal, stderr = pytest.importorskip("pty").openpty()
     # A beta that leaves no neurons: what is looked at are the streams.

@@ -87,7 +87,7 @@ def test_the_page_says_what_was_done(run, data):
 
 def test_regression_and_its_scores(run, data):
     drop = ("--drop", "born", "--drop", "rich", "--drop", "job")
-    options = ("--target", "income", *drop, "--holdout", 0.25, "--beta", 0.1)
+    options = ("--target", "income", *drop, "--holdout", 0.25, "--beta", 1)
     found = json.loads(run("fit", data, *options, "--json").stdout)
     assert (found["task"], found["loss"], found["classes"]) == ("regression", "squared", None)
     assert found["holdout"]["r2"] > 0.0 and found["holdout"]["rmse"] < 2.0
@@ -152,7 +152,7 @@ def test_a_quantile(run, refused, data, tmp_path):
 
 
 def test_cross_validation_is_the_default(run, tmp_path):
-    lines = people(60).splitlines()
+    lines = people(40).splitlines()
     table = tmp_path / "small.csv"
     # One column with numbers: a proof is as quick as a score.
     table.write_text("\n".join(",".join(line.split(",")[i] for i in (4, 6)) for line in lines))

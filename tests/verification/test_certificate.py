@@ -55,11 +55,19 @@ def test_certificates_of_the_reference_problems_are_accepted(problem, method):
         assert report.bound <= optimum_of(problem) * (1.0 + 1e-6)
 
 
+# Of these, the pieces that a checker puts together are in other kinds, too.
+LIKE_OTHERS = {
+    "modulus and skip", "moduli of filters", "leaky filters", "steep", "drawn gates",
+    "gates and skip", "monotone",
+}  # fmt: skip
+
+
 def kinds_with_losses():
     """Each kind with its first loss, and with one of the others, in turn, in a long test."""
     for place, case in enumerate(CASES.values()):
         first, *others = case.losses
-        yield pytest.param(case, first, id=f"{case.name}-{first}")
+        marks = pytest.mark.long if case.name in LIKE_OTHERS else ()
+        yield pytest.param(case, first, marks=marks, id=f"{case.name}-{first}")
         if others:
             loss = others[place % len(others)]
             yield pytest.param(case, loss, marks=pytest.mark.long, id=f"{case.name}-{loss}")
