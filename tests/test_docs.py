@@ -17,9 +17,10 @@ GLOSSARY = next(page for page in PAGES if page.name == "glossary.md")
 PROSE = {
     "contents.md", "glossary.md", "numbers.md", "devices.md", "command_line.md", "study.md",
 }  # fmt: skip
-# Pages of one kind of network or loss: what they show is in the tests of these as well.
-OF_ONE_MODEL = {
-    "additive.md", "constraints.md", "counts.md", "deep.md", "outputs.md", "quantised.md",
+# Pages of one kind of network, loss or data: what they show is in the tests of these as well.
+OF_ONE_KIND = {
+    "additive.md", "clusters.md", "constraints.md", "counts.md", "deep.md", "outputs.md",
+    "quantised.md",
 }  # fmt: skip
 # What the examples of a page take.
 PACKAGES = {"clusters.md": ("dask.array", "distributed")}
@@ -42,7 +43,7 @@ def test_there_are_pages():
 def pages_with_examples():
     for page in PAGES:
         if page.name not in PROSE:
-            marks = pytest.mark.long if page.name in OF_ONE_MODEL else ()
+            marks = pytest.mark.long if page.name in OF_ONE_KIND else ()
             yield pytest.param(page, id=page.name, marks=marks)
 
 

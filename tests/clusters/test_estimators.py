@@ -51,6 +51,7 @@ def test_chunks_do_not_matter(client):
     assert np.array_equal(first, second)
 
 
+@pytest.mark.long
 def test_a_guessed_beta_is_of_all_rows(client):
     X, y = rows()
     model = ConvexReLURegressor(max_iter=1)

@@ -32,6 +32,7 @@ def elsewhere(request, client):
         yield
 
 
+@pytest.mark.long
 def test_folds_walk_in_other_processes(elsewhere):
     """Each goes on from where it was for the beta before, wherever that was."""
     X, y = rows()

@@ -61,6 +61,7 @@ def test_networks_are_those_in_memory_whatever_the_chunks(chunk, client, in_memo
     assert found.objective == pytest.approx(known, rel=1e-12)
 
 
+@pytest.mark.long
 def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
     def none():
         raise ValueError("No clients found")
@@ -125,6 +126,7 @@ def test_data_frames_and_parquet_are_read_out_of_core(client, in_memory, tmp_pat
     assert alike(found, in_memory)
 
 
+@pytest.mark.long
 def test_a_memmap_is_read_out_of_core(client, in_memory, tmp_path):
     X, y = rows()
     np.save(tmp_path / "X.npy", X)
