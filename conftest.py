@@ -38,8 +38,8 @@ def _proofs_of_fits_have_time() -> Generator[None, None, None]:
     from cvxnn.estimators import time_limits
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time_limits, "PROOFS", 600.0)
-        patch.setattr(time_limits, "AUTOMATIC", 1200.0)
+        patch.setattr(time_limits, "PROOFS", 60.0)
+        patch.setattr(time_limits, "AUTOMATIC", 600.0)
         yield
 
 

@@ -209,7 +209,7 @@ def test_a_fold_that_lacks_a_class_gives_it_nothing(loss, multi_class):
         return accuracy_score(y, model.predict(X))
 
     options = {"cv": folds, "scoring": score, "loss": loss, "multi_class": multi_class}
-    model = ConvexReLUClassifierCV([1.0, 0.3], **options).fit(X, y)
+    model = ConvexReLUClassifierCV([3.0, 1.0], **options).fit(X, y)
     n_networks = 1 if multi_class == "softmax" else 3
     assert model.classes_.tolist() == ["a", "b", "once"] and len(model.networks_) == n_networks
     assert (model.scores_path_ > 0.2).all()
