@@ -13,8 +13,6 @@ from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Stat
 
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
-# The quickest: what these tests are about is the same for all.
-FEW = ("signs",)
 
 
 def but_for(names):
@@ -28,7 +26,9 @@ def but_for(names):
     )
 
 
-each_of_few = but_for(name for name in CASES if name not in FEW)
+# One for each shape of samples: what these tests are about has nothing to do with the network.
+FEW = ("signs", "ReLU", "patches", "images")
+each_of_few = with_long("case", [CASES[name] for name in FEW], ids=FEW)
 
 
 @but_for((*LIKE_OTHERS, "images"))
@@ -46,7 +46,7 @@ def test_attributes_are_those_of_the_solution(case):
     assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
-@but_for(name for name in CASES if name not in ("ReLU", *FEW))
+@but_for(name for name in CASES if name not in ("ReLU", "signs"))
 def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)
@@ -114,7 +114,7 @@ def test_class_weight_is_a_weight_of_samples(case):
 
 
 @each_of_few
-def test_cross_validation_is_for_every_model(case):
+def test_cross_validation_is_for_samples_of_every_shape(case):
     options = {"cv": 2} | {name: case.options[name] for name in case.options if name != "beta"}
     betas = [3.0 * case.beta, case.beta]
     model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)

@@ -73,7 +73,7 @@ def test_few_rows_are_proven_at_any_rank():
     """Where an exact oracle goes through the signs of rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        few = cvxnn.ConvexReLURegressor(2.0).fit(X[:15], Y[:15])
+        few = cvxnn.ConvexReLURegressor(2.0).fit(X[:20], Y[:20])
         more = cvxnn.ConvexReLURegressor(2.0, proof_time=0.0).fit(X, Y)
     assert few.status_ is Status.OPTIMAL and few.dual_gap_ <= 1e-6
     assert more.status_ is Status.STATIONARY

@@ -137,13 +137,14 @@ def test_a_free_skip_connection(plane, slope, intercept):
 @pytest.mark.parametrize("apart", [0.0, pytest.param(1e-9, marks=pytest.mark.long)])
 def test_a_free_skip_connection_on_columns_that_depend_on_each_other(plane, apart):
     """A combination of columns that is next to nothing moves the dual point by next to nothing."""
-    X, y = plane
-    weights = np.linspace(0.5, 2.0, 30)
+    # Few rows: columns that are independent are of a rank at which proofs take long.
+    X, y = (part[:12] for part in plane)
+    weights = np.linspace(0.5, 2.0, 12)
     weights[0] = 1e-9
     twice = np.column_stack([X, X[:, 0]])
     twice[0, -1] += apart
     solution, certificate = solved(
-        twice, y, 6.0, model=cvxnn.ReLU(skip="free"), sample_weight=weights
+        twice, y, 3.0, model=cvxnn.ReLU(skip="free"), sample_weight=weights
     )
     v = certificate.v.copy()
     v[0] += 1e-18
@@ -151,7 +152,7 @@ def test_a_free_skip_connection_on_columns_that_depend_on_each_other(plane, apar
     report = certificate.verify(twice, y, weights, network=solution.network)
     assert report.accepted and report.bound <= solution.objective
     assert report.bound >= solution.dual_bound * (1.0 - 1e-9)
-    _, other = solved(twice, y, 6.0, model=cvxnn.ReLU(), sample_weight=weights)
+    _, other = solved(twice, y, 3.0, model=cvxnn.ReLU(), sample_weight=weights)
     assert other.dual_bound > solution.objective
     mixed = replace(other, settings=certificate.settings).sealed()
     report = mixed.verify(twice, y, weights, fingerprint=False)
