@@ -139,7 +139,7 @@ def test_no_trial_beats_the_certified_bound(optimizer):
 def test_a_single_neuron_reaches_the_closed_form(optimizer):
     # max_u |y'(Xu)_+| = 5 and ||(Xu)_+||^2 = 5 at beta 1: 1/2 y'y - (5 - 1)^2 / (2 5) = 0.9.
     found = local_search(
-        [[1.0], [2.0]], [1.0, 2.0], 1.0, width=3, optimizer=optimizer, iterations=1000
+        [[1.0], [2.0]], [1.0, 2.0], 1.0, width=3, optimizer=optimizer, iterations=3000
     )
     assert found.objectives.min() == pytest.approx(0.9, rel=1e-6)
 
