@@ -66,6 +66,7 @@ def test_cross_validation_scores_by_the_loss():
     assert 0.0 < given.best_score_ < 1.0
 
 
+@pytest.mark.long
 def test_a_beta_is_guessed():
     x, y = draw(40)
     model = ConvexReLURegressor(loss="quantile").fit(x, y)

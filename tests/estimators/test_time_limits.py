@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -23,7 +24,7 @@ MODELS = {
 each_model = pytest.mark.parametrize("name", MODELS)
 
 
-@each_model
+@with_long("name", ["regressor", "classifier CV", "classifier", "regressor CV"], always=2)
 def test_who_asks_for_no_proof_is_not_told_that_there_is_none(name):
     kind, y = MODELS[name]
     with warnings.catch_warnings():
