@@ -260,15 +260,11 @@ def test_the_script_counts_and_compares(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.long
 def test_bounds_of_a_relaxation_are_checked_like_others():
+    # That of index 6 has seventy rows and takes longest: `adversarial.py --relaxed` has it.
     indices = [*range(6), *range(7, 10)]
     outcomes = [check(draw(16, index), 1.0, relaxed_call) for index in indices]
     assert [outcome.failures for outcome in outcomes] == [[]] * 9
     assert any(0.0 < outcome.gap < 0.5 for outcome in outcomes)
-
-
-@pytest.mark.long
-def test_bounds_of_a_relaxation_of_seventy_rows_are_checked_like_others():
-    assert check(draw(16, 6), 1.0, relaxed_call).failures == []
 
 
 @pytest.mark.long

@@ -27,7 +27,7 @@ def but_for(names):
 
 
 # One for each shape of samples: what these tests are about has nothing to do with the network.
-FEW = ("signs", "ReLU", "patches", "images")
+FEW = ("signs", "ReLU", "patches")
 each_of_few = with_long("case", [CASES[name] for name in FEW], ids=FEW)
 
 
