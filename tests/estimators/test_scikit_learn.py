@@ -18,7 +18,9 @@ REGRESSOR = cvxnn.ConvexReLURegressor(fit_intercept=False, **QUICK)
 # benchmarks/sklearn_checks.py has them for more, with default parameters.
 ALL = [cvxnn.ConvexReLURegressor(**QUICK), CLASSIFIER]
 OTHERS = {
-    "regressor CV": cvxnn.ConvexReLURegressorCV(betas=[3.0, 1.0], cv=2, **QUICK),
+    "regressor CV": cvxnn.ConvexReLURegressorCV(
+        betas=[3.0, 1.0], cv=2, fit_intercept=False, **QUICK
+    ),
     "classifier CV": cvxnn.ConvexReLUClassifierCV(betas=[10.0, 3.0], cv=2, **QUICK),
     # Tables of the checks are signals: filters of two features, one with zeros around it.
     "filters": cvxnn.ConvexReLURegressor(
