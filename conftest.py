@@ -1,4 +1,4 @@
-"""What holds for all tests: doctests that need an optional package, threads, garbage."""
+"""What holds for all tests: optional packages of doctests, threads, garbage, no clock for fits."""
 
 import gc
 import os
@@ -30,6 +30,17 @@ OPTIONAL = {
     "cvxnn.plotting.curves.plot_scores": "torch",
     "cvxnn.study": "torch",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _proofs_of_fits_have_time() -> Generator[None, None, None]:
+    """Where nobody gives a time: what a fit ends with does not depend on the load of a machine."""
+    from cvxnn.estimators import time_limits
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time_limits, "PROOFS", 60.0)
+        patch.setattr(time_limits, "AUTOMATIC", 600.0)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,9 @@ class Source:
         text = path.read_text(encoding="utf-8")
         return cls(path, module, text, ast.parse(text))
 
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(self.tree))
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
 
 
 def lines_of(nodes: Iterable[ast.stmt]) -> set[int]:
@@ -111,7 +113,7 @@ def public_names(folder: Path) -> int:
     """Names that the package in a folder imports `as` themselves, which makes them its own."""
     names: set[str | None] = set()
     for path in folder.glob("*/__init__.py"):
-        for node in Source.read(path, folder).nodes():
+        for node in Source.read(path, folder).nodes:
             match node:
                 case ast.ImportFrom(names=aliases):
                     names |= {alias.asname for alias in aliases if alias.asname == alias.name}
@@ -120,11 +122,14 @@ def public_names(folder: Path) -> int:
 
 def imports(source: Source, modules: set[str]) -> Iterator[tuple[str, bool]]:
     """The modules of the tree that a file imports, and whether for type checkers only."""
-    branches = (node for node in source.nodes() if isinstance(node, ast.If))
-    guards = [branch for branch in branches if "TYPE_CHECKING" in ast.unparse(branch.test)]
+    guards: list[ast.If] = []
+    # Few files have such a branch, and all have others, which take long to write out.
+    if "TYPE_CHECKING" in source.text:
+        branches = (node for node in source.nodes if isinstance(node, ast.If))
+        guards = [branch for branch in branches if "TYPE_CHECKING" in ast.unparse(branch.test)]
     typing = {id(inner) for guard in guards for n in guard.body for inner in ast.walk(n)}
     is_face = source.path.name == "__init__.py"
-    for node in source.nodes():
+    for node in source.nodes:
         found: list[str] = []
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
@@ -140,10 +145,11 @@ def imports(source: Source, modules: set[str]) -> Iterator[tuple[str, bool]]:
 def circles(sources: list[Source], *, with_typing: bool) -> list[list[str]]:
     """Strongly connected components of more than one file."""
     number = {source.module: i for i, source in enumerate(sources)}
+    modules = set(number)
     edges = [
         (number[source.module], number[name])
         for source in sources
-        for name, is_typing in imports(source, set(number))
+        for name, is_typing in imports(source, modules)
         if with_typing or not is_typing
     ]
     heads, tails = np.array(edges, dtype=int).reshape(-1, 2).T
@@ -156,8 +162,8 @@ def circles(sources: list[Source], *, with_typing: bool) -> list[list[str]]:
 def count(folder: Path) -> dict[str, object]:
     """All counts of a folder."""
     sources = [Source.read(path, folder) for path in sorted(folder.rglob("*.py"))]
-    defined = [node for source in sources for node in source.nodes() if isinstance(node, Function)]
-    calls = (node for source in sources for node in source.nodes() if isinstance(node, ast.Call))
+    defined = [node for source in sources for node in source.nodes if isinstance(node, Function)]
+    calls = (node for source in sources for node in source.nodes if isinstance(node, ast.Call))
     called = [ast.unparse(call.func) for call in calls]
     many = sum(n_parameters(function) >= MANY_PARAMETERS for function in defined)
     running = circles(sources, with_typing=False)

@@ -54,7 +54,7 @@ def test_the_error_covers_the_exact_objective(loss, read, size):
         layer = layer.with_slope(0.3)
     weights = rng.uniform(0.5, 2.0, layer.n_predictions)
     weighted = WeightedLoss(loss, weights)
-    for trial in range(20):
+    for trial in range(8):
         hidden, output = rng.standard_normal((4, 3)) / size, rng.standard_normal(4)
         # Targets at, next to and far from the predictions.
         predicted = layer.forward(hidden, output)

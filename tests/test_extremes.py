@@ -37,7 +37,7 @@ def test_weights_that_float64_cannot_tell_apart_are_refused_in_a_sentence():
     assert solution.objective == pytest.approx(sum(alone), rel=1e-6)
 
 
-@with_long("method", ["global", "exact"])
+@with_long("method", [Global(proof_time=0.1), "exact"], ids=["global", "exact"])
 @with_long("beta", [3e-19, 1e-30])
 def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     # Without a bias five points are fitted by (x)_+ and (-x)_+ up to 16/13 at best: least
@@ -53,8 +53,11 @@ def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     assert (solution.status is Status.OPTIMAL) == (solution.gap <= solution.tol)
 
 
-@with_long("seed", range(6), always=2)
-@pytest.mark.parametrize("method", ["global", "exact"])
+@with_long(
+    ("seed", "method"),
+    [(0, Global(proof_time=0.1)), (0, "exact"), (1, Global(proof_time=0.1)), (1, "exact")],
+    ids=["0-global", "0-exact", "1-global", "1-exact"],
+)
 def test_integers_with_a_beta_next_to_rounding(seed, method):
     rng = np.random.default_rng(seed)
     X = rng.integers(-3, 4, (12, 3)).astype(float)
@@ -65,7 +68,7 @@ def test_integers_with_a_beta_next_to_rounding(seed, method):
     assert solution.dual_bound >= 0.0 and solution.objective < 0.5 * float(y @ y)
 
 
-@pytest.mark.parametrize("beta", [1e-30, 1e-100])
+@with_long("beta", [1e-30, 1e-100])
 def test_certify_beside_a_tiny_beta(beta):
     X, y = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]), np.array([1.0, 2.0, 0.0])
     certificate = certify(([[1.0, 2.0]], [1.0]), X, y, beta)

@@ -125,6 +125,7 @@ def test_model_errors_are_sentences(refused, v_shape, tmp_path):
         assert sentence in refused("predict", path, v_shape)
 
 
+@pytest.mark.long
 def test_closed_pipe_ends_quietly(start, model, v_shape):
     reading, writing = os.pipe()
     os.close(reading)

@@ -98,7 +98,8 @@ def test_sampled_is_the_same_for_the_same_seed(record):
 
 def test_stopped_early_saves_and_exits_with_1(solve, tmp_path):
     out = tmp_path / "model.npz"
-    result = solve("--max-iter", 1, "--out", out, "--json", data=RING, target="label", beta=1e-4)
+    options = ("--max-iter", 1, "--proof-time", 0.1, "--out", out, "--json")
+    result = solve(*options, data=RING, target="label", beta=1e-4)
     found = json.loads(result.stdout)
     assert (result.exit_code, found["status"]) == (1, "ITERATION_LIMIT")
     assert found["gap"] is None or found["gap"] > 1e-6

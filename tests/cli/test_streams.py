@@ -33,10 +33,11 @@ def shell(start, model, v_shape, tmp_path):
     return run
 
 
-def test_predictions_are_the_same_without_a_place_for_sentences(shell):
-    expected = shell(PREDICT, "")
-    assert expected[0] == 0 and expected[2][0].startswith(NOTE)
-    assert len(expected[1].splitlines()) == 7 and shell(PREDICT, "<&- 2>&-") == (0, expected[1], [])
+def test_predictions_are_the_same_without_a_place_for_sentences(shell, run, model, v_shape):
+    expected = run("predict", model, v_shape)
+    assert expected.exit_code == 0 and expected.stderr.startswith(NOTE)
+    assert len(expected.stdout.splitlines()) == 7
+    assert shell(PREDICT, "<&- 2>&-") == (0, expected.stdout, [])
 
 
 @pytest.mark.long
@@ -46,7 +47,7 @@ def test_predictions_are_the_same_where_sentences_find_no_space(shell):
     assert (code, len(stdout.splitlines()), stderr) == (0, 7, [])
 
 
-@with_long("arguments", [PREDICT, VERSION], ids=["predict", "version"])
+@with_long("arguments", [VERSION, PREDICT], ids=["version", "predict"])
 def test_a_closed_output_is_an_error_in_one_sentence(shell, arguments):
     code, stdout, stderr = shell(arguments, ">&-")
     assert (code, stdout) == (2, "")
@@ -68,16 +69,20 @@ def test_help_without_an_output_is_an_error_as_well(shell):
     assert (code, stdout) == (2, "") and stderr == ["error: Bad file descriptor."]
 
 
-def test_mistakes_keep_their_exit_code_and_their_sentence(shell):
-    code, stdout, stderr = shell(("predict", "nothing.npz", "DATA"), ">&-")
-    assert (code, stdout, len(stderr)) == (2, "", 1)
-    assert shell(("predict", "nothing.npz", "DATA"), "2>&-") == (2, "", [])
+@with_long(("redirections", "count"), [(">&-", 1), ("2>&-", 0)], ids=["output", "errors"])
+def test_mistakes_keep_their_exit_code_and_their_sentence(shell, redirections, count):
+    code, stdout, stderr = shell(("predict", "nothing.npz", "DATA"), redirections)
+    assert (code, stdout, len(stderr)) == (2, "", count)
 
 
 def test_a_reader_that_goes_away_is_no_error(shell):
     code, stdout, stderr = shell(PREDICT, "", "| true")
     assert (code, stdout) == (0, "") and len(stderr) == 1 and stderr[0].startswith(NOTE)
-    code, stdout, stderr = shell((*PREDICT, "--json"), "", "| head -n 1")
+
+
+@pytest.mark.long
+def test_a_reader_that_goes_away_after_the_first_line_is_no_error(shell):
+    code, stdout, _ = shell((*PREDICT, "--json"), "", "| head -n 1")
     assert (code, stdout) == (0, "{\n")
 
 

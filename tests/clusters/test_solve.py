@@ -69,6 +69,7 @@ def without_client(monkeypatch):
     monkeypatch.setattr("distributed.default_client", none)
 
 
+@pytest.mark.long
 def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
     without_client(monkeypatch)
     X, y = (in_dask(part, 5_000) for part in rows())
@@ -130,6 +131,7 @@ def test_data_frames_and_parquet_are_read_out_of_core(client, in_memory, tmp_pat
     assert alike(found, in_memory)
 
 
+@pytest.mark.long
 def test_a_memmap_is_read_out_of_core(client, in_memory, tmp_path):
     X, y = rows()
     np.save(tmp_path / "X.npy", X)

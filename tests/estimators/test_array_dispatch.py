@@ -1,7 +1,6 @@
 """Tensors in and out of estimators, in a process of its own: SciPy reads its setting once."""
 
 import pytest
-from namespaces import LIBRARIES
 from processes import python
 from variants import with_long
 
@@ -64,8 +63,9 @@ assert min(scores) > 0.0
 """
 
 
-CASES = [("torch", REGRESSOR), ("array_api_strict", REGRESSOR)]
-CASES += [(library, program) for library in LIBRARIES for program in (CLASSIFIER, CV)]
+CASES = [("array_api_strict", REGRESSOR), ("torch", REGRESSOR)]
+# Each program with one of them: which library it is matters to none.
+CASES += [("torch", CLASSIFIER), ("array_api_strict", CV)]
 NAMES = {REGRESSOR: "regressor", CLASSIFIER: "classifier", CV: "cross-validation"}
 
 

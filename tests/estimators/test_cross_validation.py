@@ -40,12 +40,8 @@ def test_cross_validation_finds_a_beta_between():
 
 def test_cross_validation_in_parallel_is_the_same():
     X, y = RING, SIDES
-    one, two = (
-        ConvexReLURegressorCV(betas=3, cv=2, n_jobs=jobs, scoring="neg_mean_absolute_error").fit(
-            X, y
-        )
-        for jobs in (1, 2)
-    )
+    options = {"betas": 3, "cv": 2, "scoring": "neg_mean_absolute_error"}
+    one, two = (ConvexReLURegressorCV(n_jobs=jobs, **options).fit(X, y) for jobs in (1, 2))
     np.testing.assert_array_equal(one.scores_path_, two.scores_path_)
     np.testing.assert_array_equal(one.predict(X), two.predict(X))
     assert (one.scores_path_ <= 0.0).all()
@@ -77,7 +73,10 @@ def test_weights_are_repetition_in_the_folds_as_well():
     weighted, repeated = (
         # A score that does not change where a row is counted twice.
         ConvexReLURegressorCV(
-            betas=[1.0, 0.1], cv=PredefinedSplit(test_fold), scoring=make_scorer(max_error)
+            betas=[1.0, 0.1],
+            cv=PredefinedSplit(test_fold),
+            scoring=make_scorer(max_error),
+            fit_intercept=False,
         )
         for test_fold in (folds, folds[again])
     )
@@ -89,8 +88,9 @@ def test_weights_are_repetition_in_the_folds_as_well():
 
 def test_one_weight_for_all_rows_in_cross_validation():
     X, y = RING[::4], SIDES[::4]
-    one = ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2).fit(X, y, sample_weight=2.0)
-    each = ConvexReLURegressorCV(betas=[1.0, 0.1], cv=2).fit(X, y, sample_weight=[2] * len(X))
+    model = ConvexReLURegressorCV(betas=[1.0, 0.3], cv=2, fit_intercept=False)
+    one = clone(model).fit(X, y, sample_weight=2.0)
+    each = clone(model).fit(X, y, sample_weight=[2] * len(X))
     assert one.objective_ == each.objective_
 
 
@@ -157,16 +157,16 @@ def test_many_rows_are_held_out_once():
 def test_groups_go_to_the_splitter(routing):
     X, y = RING[::4], SIDES[::4]
     groups = np.arange(len(X)) % 5
-    model = ConvexReLUClassifierCV([1.0, 0.1], cv=GroupKFold(5))
+    model = ConvexReLUClassifierCV([1.0, 0.3], cv=GroupKFold(3), fit_intercept=False)
     with config_context(enable_metadata_routing=routing):
         model.fit(X, y, groups=groups)
-        expected = ConvexReLUClassifierCV([1.0, 0.1], cv=GroupKFold(5).split(X, y, groups))
+        expected = clone(model).set_params(cv=[*GroupKFold(3).split(X, y, groups)])
         assert np.array_equal(model.scores_path_, expected.fit(X, y).scores_path_)
         with pytest.raises(InputError, match=r"cv=GroupKFold needs groups: pass fit\(X, y, groups"):
             model.fit(X, y)
         if routing:
             inside = make_pipeline(StandardScaler(), clone(model)).fit(X, y, groups=groups)
-            assert inside[-1].scores_path_.shape == (2, 5)
+            assert inside[-1].scores_path_.shape == (2, 3)
         else:
             with pytest.raises(ValueError, match="teams"):
                 model.fit(X, y, teams=groups)
@@ -209,7 +209,7 @@ def test_a_fold_that_lacks_a_class_gives_it_nothing(loss, multi_class):
         return accuracy_score(y, model.predict(X))
 
     options = {"cv": folds, "scoring": score, "loss": loss, "multi_class": multi_class}
-    model = ConvexReLUClassifierCV([1.0, 0.3], **options).fit(X, y)
+    model = ConvexReLUClassifierCV([3.0, 1.0], **options).fit(X, y)
     n_networks = 1 if multi_class == "softmax" else 3
     assert model.classes_.tolist() == ["a", "b", "once"] and len(model.networks_) == n_networks
     assert (model.scores_path_ > 0.2).all()
@@ -275,11 +275,11 @@ def test_ctrl_c_leaves_the_best_beta_so_far():
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
     X, y = RING[::4], SIDES[::4]
-    ConvexReLURegressorCV([1.0, 0.1], cv=2, verbose=1).fit(X, y)
+    model = ConvexReLURegressorCV([1.0, 0.1], cv=2, fit_intercept=False, verbose=1).fit(X, y)
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert not captured.out
     assert [line.split(", ")[0] for line in lines[:2]] == ["beta 1", "beta 0.1"]
     assert "mean score" in lines[0] and lines[2].startswith("round 0, objective")
-    ConvexReLURegressorCV([1.0, 0.1], cv=2).fit(X, y)
+    model.set_params(verbose=0).fit(X, y)
     assert not capsys.readouterr().err

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from estimators.cases import ESTIMATORS, fitted
+from estimators.cases import ESTIMATORS, each_estimator, fitted
 from exchange.outputs import by_onnx, by_torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -12,17 +12,16 @@ from sklearn.exceptions import NotFittedError
 from cvxnn import Conv
 
 
+@each_estimator
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
-@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-12), ("float32", 1e-4)])
-# Last, so that tests of one model follow each other: a process then fits only some of them.
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_exports_give_the_same_values(name, run, dtype, tol):
+def test_exports_give_the_same_values(run, name):
     model, data = fitted(name)
     expected = getattr(model, "decision_function", model.predict)(data).reshape(len(data), -1)
-    # Images have their channels first there.
-    values = run(model, data[:, None] if isinstance(model.model, Conv) else data, dtype)
-    assert values.dtype == dtype and values.shape == expected.shape
-    assert values == pytest.approx(expected, rel=tol, abs=tol)
+    for dtype, tol in (("float64", 1e-12), ("float32", 1e-4)):
+        # Images have their channels first there.
+        values = run(model, data[:, None] if isinstance(model.model, Conv) else data, dtype)
+        assert values.dtype == dtype and values.shape == expected.shape
+        assert values == pytest.approx(expected, rel=tol, abs=tol)
 
 
 def test_layers_of_three_classes_are_blocks():
@@ -60,7 +59,7 @@ def test_onnx_of_a_regressor_on_an_array_has_no_metadata():
 
 
 @pytest.mark.parametrize("method", ["to_torch", "to_onnx"])
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_a_model_must_be_fitted(name, method):
-    with pytest.raises(NotFittedError):
-        getattr(clone(ESTIMATORS[name][0]), method)()
+def test_a_model_must_be_fitted(method):
+    for estimator, _, _ in ESTIMATORS.values():
+        with pytest.raises(NotFittedError):
+            getattr(clone(estimator), method)()

@@ -26,7 +26,7 @@ MODELS = [
 REGRESSORS = MODELS[::2]
 each_model = pytest.mark.parametrize("model", MODELS, ids=str)
 # With cross-validation and with filters it is the same.
-each_model_with_long = with_long("model", MODELS, always=2, ids=str)
+each_model_with_long = with_long("model", MODELS, ids=str)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,9 +81,9 @@ def of_solve(data=X, target=Y, weights=None):
 
 
 @each_model
-@pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_are_refused_as_by_solve(model, name):
-    assert sentence(lambda: model.fit(ARRAYS[name], Y)) == of_solve(ARRAYS[name])
+def test_arrays_are_refused_as_by_solve(model):
+    for name, data in ARRAYS.items():
+        assert sentence(lambda data=data: model.fit(data, Y)) == of_solve(data), name
 
 
 @each_model
@@ -92,7 +92,7 @@ def test_tables_are_refused_as_by_solve(model):
         assert sentence(lambda table=table: model.fit(table, Y)) == of_solve(table)
 
 
-@each_model
+@each_model_with_long
 def test_predictions_are_for_the_same_data(model):
     model.fit(X, Y)
     for name, data in ARRAYS.items():
@@ -125,12 +125,13 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=str)
-@pytest.mark.parametrize("name", TARGETS)
-def test_targets_are_refused_as_by_solve(model, name):
-    assert sentence(lambda: model.fit(X, TARGETS[name])) == of_solve(target=TARGETS[name])
+def test_targets_are_refused_as_by_solve(model):
+    for name, target in TARGETS.items():
+        found = sentence(lambda target=target: model.fit(X, target))
+        assert found == of_solve(target=target), name
 
 
-@pytest.mark.parametrize("model", MODELS[1::2], ids=str)
+@with_long("model", MODELS[1::2], ids=str)
 def test_labels_that_are_masked_or_missing_are_refused(model):
     pandas = pytest.importorskip("pandas")
     text = np.array(list("xyxyxy"))

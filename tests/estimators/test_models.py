@@ -13,8 +13,6 @@ from cvxnn import Conv, ConvexReLUClassifier, ConvexReLURegressor, Sampled, Stat
 
 # Of these, the ones that estimators treat like others, and whose searches take longest.
 LIKE_OTHERS = ("leaky", "skip", "max pooling")
-# The quickest: what these tests are about is the same for all.
-FEW = ("gated", "signs")
 
 
 def but_for(names):
@@ -28,7 +26,9 @@ def but_for(names):
     )
 
 
-each_of_few = but_for(name for name in CASES if name not in FEW)
+# One for each shape of samples: what these tests are about has nothing to do with the network.
+FEW = ("signs", "ReLU", "patches")
+each_of_few = with_long("case", [CASES[name] for name in FEW], ids=FEW)
 
 
 @but_for((*LIKE_OTHERS, "images"))
@@ -46,7 +46,7 @@ def test_attributes_are_those_of_the_solution(case):
     assert model.n_iter_ >= 1 and model.predict(case.data) == pytest.approx(values, abs=1e-2)
 
 
-@but_for(name for name in CASES if name not in ("ReLU", *FEW))
+@but_for(name for name in CASES if name not in ("ReLU", "signs"))
 def test_labels_are_signs(case):
     labels = case.classes == 0
     model = case.classifier().fit(case.data, labels)
@@ -114,7 +114,7 @@ def test_class_weight_is_a_weight_of_samples(case):
 
 
 @each_of_few
-def test_cross_validation_is_for_every_model(case):
+def test_cross_validation_is_for_samples_of_every_shape(case):
     options = {"cv": 2} | {name: case.options[name] for name in case.options if name != "beta"}
     betas = [3.0 * case.beta, case.beta]
     model = cvxnn.ConvexReLUClassifierCV(betas, **options).fit(case.data, case.classes)
@@ -129,7 +129,7 @@ def test_cross_validation_is_for_every_model(case):
     assert empty.n_neurons_ == 0
 
 
-@but_for((*LIKE_OTHERS, "images"))
+@but_for(name for name in CASES if name not in ("signs", "patches"))
 def test_data_of_another_shape_are_refused(case):
     model = case.regressor().fit(case.data, case.target)
     with pytest.raises(ValueError, match=r"features, but Convex|as when it was fitted"):
@@ -143,7 +143,8 @@ def test_data_of_another_shape_are_refused(case):
 
 def test_a_bias_is_a_column_of_ones_or_a_setting():
     def fitted(**options):
-        return ConvexReLURegressor(0.1, **options).fit(FLOWERS[:9], FLOWERS[:9, 0])
+        model = ConvexReLURegressor(0.1, fit_intercept=False, **options)
+        return model.fit(FLOWERS[:9], FLOWERS[:9, 0])
 
     assert fitted().network_.n_features == 5 and fitted(hidden_bias=False).network_.n_features == 4
     assert fitted(model=Conv(2)).network_.biases is not None
@@ -184,11 +185,7 @@ def test_settings_are_parameters():
 def test_grid_search_cross_validation_and_clone():
     options = {"model": Conv(2), "method": Sampled(20), "hidden_bias": False}
     options["fit_intercept"] = False
-    grid = {
-        "beta": [0.03, 0.01],
-        "model__filter_size": [1, 2],
-        "model__pooling": ["sum", "average"],
-    }
+    grid = {"beta": [0.03, 0.01], "model__filter_size": [1, 2]}
     search = GridSearchCV(ConvexReLUClassifier(**options), grid, cv=2).fit(IMAGES, BARS == 0)
     assert search.best_score_ > 0.8
     best = clone(search.best_estimator_).fit(IMAGES, BARS == 0)

@@ -51,7 +51,7 @@ def test_predictions_are_monotone_on_many_pairs(features, n):
 
 
 def test_arrays_and_names_say_the_same():
-    X, y = prices()
+    X, y = prices(30)
     fits = [
         ConvexReLURegressor(1.0, model=given, monotonic_cst=constraints).fit(X, y)
         for given, constraints in [
@@ -127,7 +127,7 @@ def test_what_does_not_go_together_is_refused():
 
 
 def test_an_empty_dict_is_no_constraint():
-    X, y = prices()
+    X, y = prices(30)
     model = ConvexReLURegressor(beta=1.0, model=ReLU(features=1))
     free = model.fit(X, y).predict(X)
     np.testing.assert_array_equal(

@@ -1,5 +1,7 @@
 """Estimators whose network has several outputs: classes by softmax, several targets."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from estimators.cases import CASES, FLOWERS, SPECIES
@@ -28,6 +30,12 @@ shared = pytest.mark.parametrize(
 )
 
 
+@cache
+def of_three_classes():
+    """Not to be changed."""
+    return RELU.classifier().fit(X, NAMES)
+
+
 @shared
 def test_classes_share_the_neurons_of_one_network(case):
     model = case.classifier().fit(case.data, NAMES)
@@ -49,7 +57,7 @@ def test_classes_share_the_neurons_of_one_network(case):
 
 
 def test_no_start_of_a_local_method_comes_below_the_bound():
-    model = RELU.classifier().fit(X, NAMES)
+    model = of_three_classes()
     rows, k = RELU.standardised(), 12
 
     def objective(theta):
@@ -194,6 +202,7 @@ def test_outputs_of_the_same_target_are_the_same():
 
 @with_long("loss", ["squared", "huber"])
 def test_the_default_beta_of_several_targets(loss):
+    # Of a rank without a proof: a rough search is enough.
     rows = RNG.standard_normal((60, 4))
     Y = np.column_stack([np.abs(rows[:, 0]), 50.0 * rows[:, 1] + rng_noise(60)])
     model = ConvexReLURegressor(loss=loss).fit(rows, Y)
@@ -232,14 +241,20 @@ ANY_OF_THREE = np.array(["a", "b", "c"])[PEAKS.argmax(axis=1)]
 FILTERS = {"model": cvxnn.Conv((2, 1)), "hidden_bias": False}
 
 
-def test_classes_and_targets_share_filters():
+@cache
+def with_filters():
+    """A classifier and a regressor; not to be changed."""
     model = RELU.classifier(**FILTERS).fit(IMAGES, ANY_OF_THREE)
+    return model, RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
+
+
+def test_classes_and_targets_share_filters():
+    model, targets = with_filters()
     assert model.networks_ == [model.network_] and model.network_.n_outputs == 3
     assert model.status_ is cvxnn.Status.OPTIMAL and model.score(IMAGES, ANY_OF_THREE) > 0.6
     assert model.predict_proba(IMAGES).sum(axis=1) == pytest.approx(np.ones(20))
     each = RELU.classifier(**FILTERS, multi_class="ovr").fit(IMAGES, ANY_OF_THREE)
     assert len(each.networks_) == 3
-    targets = RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
     assert targets.predict(IMAGES).shape == (20, 3) and targets.network_.n_outputs == 3
     largest = FILTERS | {"model": cvxnn.Conv((2, 1), pooling="max"), "method": "sampled"}
     with pytest.raises(InputError, match="has one: take 'ovr'"):
@@ -248,10 +263,9 @@ def test_classes_and_targets_share_filters():
 
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 def test_shared_filters_are_exported(run):
-    model = RELU.classifier(**FILTERS).fit(IMAGES, ANY_OF_THREE)
+    model, targets = with_filters()
     found = run(model, IMAGES[:, None], probabilities=True)
     assert found == pytest.approx(model.predict_proba(IMAGES), abs=1e-12)
-    targets = RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
     assert run(targets, IMAGES[:, None]) == pytest.approx(targets.predict(IMAGES), abs=1e-9)
 
 
@@ -279,10 +293,10 @@ def test_the_checks_of_scikit_learn_for_several_outputs(check):
 
 @pytest.mark.parametrize("run", [by_torch, by_onnx])
 def test_exports_may_end_in_probabilities(run):
-    several = RELU.classifier().fit(X, NAMES)
+    several = of_three_classes()
     found = run(several, X, probabilities=True)
     assert found == pytest.approx(several.predict_proba(X), abs=1e-12)
-    two = RELU.classifier().fit(X, KINDS > 0)
+    two = RELU.classifier(fit_intercept=False).fit(X, KINDS > 0)
     assert run(two, X, probabilities=True)[:, 0] == pytest.approx(
         two.predict_proba(X)[:, 1], abs=1e-12
     )
@@ -290,9 +304,9 @@ def test_exports_may_end_in_probabilities(run):
 
 @with_long("export", ["to_torch", "to_onnx"])
 def test_what_has_no_probabilities_says_so(export):
-    each = RELU.classifier(multi_class="ovr").fit(X, NAMES)
+    each = RELU.classifier(multi_class="ovr", fit_intercept=False).fit(X, NAMES)
     numbers = RELU.regressor().fit(X, TARGETS)
-    hinge = RELU.classifier(loss="squared_hinge").fit(X, KINDS > 0)
+    hinge = RELU.classifier(loss="squared_hinge", fit_intercept=False).fit(X, KINDS > 0)
     for model, words in (
         (numbers, "needs a classifier with loss='logistic', got a ConvexReLURegressor with"),
         (hinge, "needs a classifier with loss='logistic', got a ConvexReLUClassifier with"),

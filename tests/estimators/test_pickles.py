@@ -8,7 +8,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from estimators.cases import ESTIMATORS, fitted
+from estimators.cases import ESTIMATORS, each_estimator, fitted
 from variants import with_long
 
 from cvxnn import Status, TwoLayerNetwork, Verdict
@@ -45,23 +45,15 @@ def assert_same(copy, model):
     assert copy.status_ is model.status_
 
 
-@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.long if name.startswith(("leaky", "max pooling")) else ()
-        )
-        for name in ESTIMATORS
-    ],
-)
-def test_a_copy_is_the_model(name, copied):
+@each_estimator
+def test_a_copy_is_the_model(name):
     model, data = fitted(name)
-    copy = copied(model)
-    assert_same(copy, model)
-    assert np.array_equal(copy.predict(data), model.predict(data))
-    if hasattr(model, "predict_proba"):
-        assert np.array_equal(copy.predict_proba(data), model.predict_proba(data))
+    for copied in COPIES.values():
+        copy = copied(model)
+        assert_same(copy, model)
+        assert np.array_equal(copy.predict(data), model.predict(data))
+        if hasattr(model, "predict_proba"):
+            assert np.array_equal(copy.predict_proba(data), model.predict_proba(data))
 
 
 @with_long("copied", COPIES.values(), ids=COPIES, always=2)
@@ -70,10 +62,10 @@ def test_a_copy_can_be_fitted_again(copied):
     assert copied(model).fit(data, ESTIMATORS["ReLU, numbers"][2]).network_ == model.network_
 
 
-@pytest.mark.parametrize("member", [*Status, *Verdict])
-def test_a_pickled_status_does_not_depend_on_its_sentence(member):
-    content = pickle.dumps(member, protocol=4)
-    assert pickle.loads(content) is member and member.value.encode() not in content
+def test_a_pickled_status_does_not_depend_on_its_sentence():
+    for member in (*Status, *Verdict):
+        content = pickle.dumps(member, protocol=4)
+        assert pickle.loads(content) is member and member.value.encode() not in content
 
 
 # ---------------------------------------------------------------------- files of earlier releases

@@ -66,11 +66,11 @@ def test_cross_validation_scores_by_the_loss():
     assert 0.0 < given.best_score_ < 1.0
 
 
+@pytest.mark.long
 def test_a_beta_is_guessed():
-    x, y = draw(60)
-    for loss in ("absolute", "quantile"):
-        model = ConvexReLURegressor(loss=loss).fit(x, y)
-        assert model.beta_ > 0.0 and model.n_neurons_ > 0
+    x, y = draw(40)
+    model = ConvexReLURegressor(loss="quantile").fit(x, y)
+    assert model.beta_ > 0.0 and model.n_neurons_ > 0
 
 
 def test_high_rank_ends_roughly():

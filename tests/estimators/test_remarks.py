@@ -97,7 +97,7 @@ def test_after_ctrl_c_no_warm_start_is_advised_that_would_be_refused(monkeypatch
         return dataclasses.replace(solve(task, deadline), status=Status.INTERRUPTED)
 
     monkeypatch.setattr(Task, "solve", interrupted)
-    model = cvxnn.ConvexReLURegressor(1.0, model="parallel")
+    model = cvxnn.ConvexReLURegressor(1.0, model="parallel", max_iter=1, proof_time=0.0)
     with pytest.warns(ConvergenceWarning, match="fit again to begin anew"):
         model.fit(X[:, :1], Y)
     with pytest.raises(cvxnn.InputError, match="takes no warm_start"):

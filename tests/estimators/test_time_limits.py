@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -23,7 +24,7 @@ MODELS = {
 each_model = pytest.mark.parametrize("name", MODELS)
 
 
-@each_model
+@with_long("name", ["regressor", "classifier CV", "classifier", "regressor CV"], always=2)
 def test_who_asks_for_no_proof_is_not_told_that_there_is_none(name):
     kind, y = MODELS[name]
     with warnings.catch_warnings():
@@ -57,8 +58,8 @@ def test_a_search_that_would_end_by_itself_ends_in_time_too(name, monkeypatch):
 
 def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     """Half of it is no good: the network is polished at a beta chosen by rough ones."""
-    X, rng = RNG.standard_normal((200, 2)), np.random.default_rng(1)
-    y = np.sin(3.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(200)
+    X, rng = RNG.standard_normal((100, 2)), np.random.default_rng(1)
+    y = np.sin(3.0 * X[:, 0]) * X[:, 1] + 0.3 * rng.standard_normal(100)
     proven = cvxnn.ConvexReLURegressor(1.0).fit(X, y)
     assert proven.status_ is Status.OPTIMAL
     monkeypatch.setattr("cvxnn.estimators.time_limits.PROOFS", 1e-6)

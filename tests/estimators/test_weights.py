@@ -15,14 +15,15 @@ X = RNG.standard_normal((60, 4))
 Y = np.abs(X[:, 0]) + X[:, 1] + 0.1 * RNG.standard_normal(60)
 
 
-@with_long("weight", [2.0**-332, 2.0**66, 2.0**-166, 2.0**332])
-@pytest.mark.parametrize(
-    ("kind", "y"),
+@with_long(
+    ("kind", "y", "weight"),
     [
-        (cvxnn.ConvexReLURegressor, Y),
-        (cvxnn.ConvexReLURegressorCV, Y),
-        (cvxnn.ConvexReLUClassifierCV, Y > 0.5),
+        (cvxnn.ConvexReLURegressor, Y, 2.0**-332),
+        (cvxnn.ConvexReLURegressor, Y, 2.0**66),
+        (cvxnn.ConvexReLURegressorCV, Y, 2.0**-166),
+        (cvxnn.ConvexReLUClassifierCV, Y > 0.5, 2.0**332),
     ],
+    ids=["tiny", "large", "numbers CV", "classes CV"],
 )
 def test_equal_weights_change_beta_and_nothing_else(kind, y, weight):
     with warnings.catch_warnings():

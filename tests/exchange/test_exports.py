@@ -26,21 +26,24 @@ def assert_outputs(kind, networks, values, tol):
 
 @each_run
 @each_kind
-@pytest.mark.parametrize("sizes", [(7,), (1,), (0,), (7, 1, 0)])
-@pytest.mark.parametrize(("dtype", "tol"), [("float64", 1e-13), ("float32", 1e-5)])
-def test_outputs_are_those_of_the_networks(run, kind, sizes, dtype, tol):
-    networks = [kind.make(m) for m in sizes]
-    values = run(networks, kind.channels_first, dtype, image_shape=kind.image_shape)
-    assert values.dtype == dtype
-    assert_outputs(kind, networks, values, tol)
+def test_outputs_are_those_of_the_networks(run, kind):
+    """One network, one without neurons, and several as one."""
+    for sizes, dtype, tol in (
+        ((7,), "float64", 1e-13), ((0,), "float64", 1e-13), ((7, 1, 0), "float64", 1e-13),
+        ((1,), "float32", 1e-5), ((7, 1, 0), "float32", 1e-5),
+    ):  # fmt: skip
+        networks = [kind.make(m) for m in sizes]
+        values = run(networks, kind.channels_first, dtype, image_shape=kind.image_shape)
+        assert values.dtype == dtype
+        assert_outputs(kind, networks, values, tol)
 
 
 @each_run
 @pytest.mark.parametrize("kind", ROWS.values(), ids=ROWS)
-@pytest.mark.parametrize("sizes", [(7,), (0,), (7, 1, 0)])
-def test_the_column_of_ones_becomes_biases(run, kind, sizes):
-    networks = [kind.make(m) for m in sizes]
-    assert_outputs(kind, networks, run(networks, kind.data[:, :-1], has_ones=True), 1e-13)
+def test_the_column_of_ones_becomes_biases(run, kind):
+    for sizes in ((7,), (0,), (7, 1, 0)):
+        networks = [kind.make(m) for m in sizes]
+        assert_outputs(kind, networks, run(networks, kind.data[:, :-1], has_ones=True), 1e-13)
 
 
 @each_run
@@ -183,9 +186,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("network", "options", "says"), REFUSED, ids=str)
-def test_what_is_no_network_or_does_not_fit_is_refused(export, network, options, says):
-    refused(lambda: export(network, **options), says)
+def test_what_is_no_network_or_does_not_fit_is_refused(export):
+    for network, options, says in REFUSED:
+        refused(lambda given=network, more=options: export(given, **more), says)
 
 
 def test_a_solution_is_refused_with_advice(export):
@@ -193,7 +196,6 @@ def test_a_solution_is_refused_with_advice(export):
     refused(lambda: export(solution), "got a Solution; pass its attribute network")
 
 
-@pytest.mark.parametrize("name", ["ReLU", "gated", "geometry 2, average"])
 @pytest.mark.parametrize(
     ("missing", "call", "package"),
     [
@@ -202,10 +204,11 @@ def test_a_solution_is_refused_with_advice(export):
         ("onnx", lambda network: save_onnx(network, "a.onnx"), r"onnx.*'cvxnn\[onnx\]'"),
     ],
 )
-def test_a_missing_package_is_named(name, missing, call, package, monkeypatch):
+def test_a_missing_package_is_named(missing, call, package, monkeypatch):
     for module in [missing, *(name for name in sys.modules if name.startswith(f"{missing}."))]:
         monkeypatch.setitem(sys.modules, module, None)
-    refused(lambda: call(CASES[name].make(1)), f"needs {package}")
+    for name in ("ReLU", "gated", "geometry 2, average"):
+        refused(lambda name=name: call(CASES[name].make(1)), f"needs {package}")
 
 
 @pytest.mark.parametrize(

@@ -67,17 +67,18 @@ def test_signs_are_stored_and_not_trained():
     assert biased == {"0.left", "0.right", "0.left_biases", "0.right_biases"}
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if not name.startswith("polynomial")])
-def test_layers_of_a_convolutional_network(name):
-    slope = CASES[name].make(1).slope
-    kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
-    module = module_of(CASES[name])
-    assert all(kind in type(layer).__name__ for kind, layer in zip(kinds, module, strict=True))
+def test_layers_of_a_convolutional_network():
+    for name in (name for name in IMAGES if not name.startswith("polynomial")):
+        slope = CASES[name].make(1).slope
+        kinds = ["Conv", "LeakyReLU" if slope else "ReLU", "Pool", "Flatten", "Linear"]
+        layers = [type(layer).__name__ for layer in module_of(CASES[name])]
+        assert all(kind in layer for kind, layer in zip(kinds, layers, strict=True)), name
 
 
 @each_kind
-def test_a_stored_module_comes_back(kind):
-    module, inputs = module_of(kind), torch.tensor(kind.channels_first)
+def test_a_stored_module_comes_back_and_the_module_is_a_copy_that_can_be_trained(kind):
+    network, inputs = kind.make(7), torch.tensor(kind.channels_first)
+    module = to_torch(network, image_shape=kind.image_shape)
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
     file.seek(0)
@@ -89,21 +90,29 @@ def test_a_stored_module_comes_back(kind):
     other.load_state_dict(torch.load(file))
     copy = pickle.loads(pickle.dumps(module))
     assert torch.equal(other(inputs), module(inputs)) and torch.equal(copy(inputs), module(inputs))
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    before = module(inputs)
+    before.sum().backward()
+    optimizer.step()
+    assert not torch.equal(module(inputs), before) and network == kind.make(7)
+    if kind is RELU:
+        assert from_torch(module) != network
 
 
-@each_kind
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_parameters_and_gates_are_of_the_dtype(kind, dtype):
-    module = module_of(kind, dtype=getattr(torch, dtype))
-    assert {tensor.dtype for tensor in module.state_dict().values()} == {getattr(torch, dtype)}
+def test_parameters_and_gates_are_of_the_dtype(dtype):
+    for name, kind in CASES.items():
+        module = module_of(kind, dtype=getattr(torch, dtype))
+        found = {tensor.dtype for tensor in module.state_dict().values()}
+        assert found == {getattr(torch, dtype)}, name
 
 
-@each_kind
-@pytest.mark.parametrize("m", [7, 0])
-def test_the_random_numbers_of_torch_are_not_touched(kind, m):
+def test_the_random_numbers_of_torch_are_not_touched():
     state = torch.get_rng_state()
-    module_of(kind, m)
-    assert torch.equal(torch.get_rng_state(), state)
+    for name, kind in CASES.items():
+        for m in (7, 0):
+            module_of(kind, m)
+            assert torch.equal(torch.get_rng_state(), state), name
 
 
 def test_the_module_of_a_sum_needs_the_size_of_the_images():
@@ -121,19 +130,6 @@ def test_weights_too_large_for_the_torch_dtype_are_refused():
     network = TwoLayerNetwork([[1e39]], [1.0])
     with pytest.raises(InputError, match=r"too large for torch\.float32; use dtype=torch\.float64"):
         to_torch(network, dtype=torch.float32)
-
-
-@each_kind
-def test_the_module_is_a_copy_that_can_be_trained(kind):
-    network, same, module = kind.make(7), kind.make(7), module_of(kind)
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    inputs = torch.tensor(kind.channels_first)
-    before = module(inputs)
-    before.sum().backward()
-    optimizer.step()
-    assert not torch.equal(module(inputs), before) and network == same
-    if kind is RELU:
-        assert from_torch(module) != network
 
 
 # ---------------------------------------------------------------------------------- and back

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from variants import with_long
 
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
@@ -17,9 +18,7 @@ from cvxnn.study.pages.starts import descend
 from cvxnn.training.solve import solve_quietly
 
 
-@pytest.mark.parametrize(
-    "name", ["polynomial", *(pytest.param(name, marks=pytest.mark.long) for name in PAGES)]
-)
+@with_long("name", sorted(PAGES, key=lambda name: name != "polynomial"))
 def test_a_page_says_what_is_proven_and_writes_its_files(name, tmp_path):
     said = []
     study = run_study(

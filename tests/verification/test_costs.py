@@ -1,6 +1,7 @@
 """Bounds for neurons in cones and with a 1-norm: against dense directions and conic programs."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,9 +36,15 @@ def directions(X):
         lines = np.column_stack([-X[:, 1], X[:, 0]]) / np.linalg.norm(X, axis=1)[:, None]
         circle = np.column_stack([np.cos(angles), np.sin(angles)])
         return np.vstack([circle, lines, -lines, np.eye(2), -np.eye(2)])
-    points = np.random.default_rng(3).standard_normal((300_000, d))
+    return dense(d)
+
+
+@cache
+def dense(d):
+    points = np.random.default_rng(3).standard_normal((100_000, d))
     points[np.random.default_rng(4).random(points.shape) < 0.2] = 0.0
-    return points[points.any(axis=1)] / np.linalg.norm(points[points.any(axis=1)], axis=1)[:, None]
+    points = points[points.any(axis=1)]
+    return points / np.linalg.norm(points, axis=1)[:, None]
 
 
 def sampled(X, v, costs):
@@ -72,10 +79,10 @@ def test_the_bound_is_next_to_the_largest_of_dense_directions(settings, d):
 def test_bounds_without_a_search_are_above_the_function_itself(settings):
     rng = np.random.default_rng(5)
     costs, groups = replace(Costs.read(settings)), ((0, 1, 2),)
-    for n in (1, 4, 30):
+    for n in (1, 9):
         X, v = rng.standard_normal((n, 3)), rng.standard_normal(n)
         largest = sampled(X, v, costs)
-        for price in (0.0, 0.2 * largest, 2.0 * largest):
+        for price in (0.0, 0.2 * largest):
             for part in costs._parts(X, v, groups, price):
                 U = directions(X)
                 U = U[(part.cone * U >= 0.0).all(axis=1)]

@@ -40,7 +40,7 @@ def random_evidence(rng, n, d, count, depth=3):
 @pytest.mark.long
 def test_any_multipliers_of_any_tree_give_a_bound():
     rng = np.random.default_rng(0)
-    for _ in range(12):
+    for _ in range(5):
         n, d = int(rng.integers(2, 6)), int(rng.integers(1, 4))
         X, v = rng.standard_normal((n, d)), rng.standard_normal(n)
         X[rng.random(n) < 0.1] = 0.0
@@ -53,7 +53,7 @@ def test_any_multipliers_of_any_tree_give_a_bound():
 
 def test_a_leaf_is_above_every_neuron_of_it():
     rng = np.random.default_rng(1)
-    for _ in range(40):
+    for _ in range(15):
         n, d = int(rng.integers(1, 7)), int(rng.integers(1, 5))
         X, v, base = rng.standard_normal((n, d)), rng.standard_normal(n), rng.standard_normal(n)
         blocks = Blocks(np.arange(n), 1, n)

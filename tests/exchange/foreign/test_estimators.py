@@ -95,14 +95,15 @@ def test_class_weights_are_for_the_user_to_pass():
 
 def test_several_classes_against_the_rest_are_certified_one_by_one():
     labels = np.arange(30) % 3
-    model = cvxnn.ConvexReLUClassifier(beta=0.5, multi_class="ovr", time_limit=60).fit(X, labels)
+    options = {"beta": 2.0, "multi_class": "ovr", "fit_intercept": False}
+    model = cvxnn.ConvexReLUClassifier(**options).fit(X, labels)
     says = r"has 3 networks, .* networks_\[k\], with labels 1"
-    refused(lambda: cvxnn.certify(model, X, labels, 0.5), says)
+    refused(lambda: cvxnn.certify(model, X, labels, 2.0), says)
     ones = np.column_stack([model.scaling_.transform(X), np.ones(30)])
     total = 0.0
     for k, network in enumerate(model.networks_):
         signs = np.where(labels == k, 1.0, -1.0)
-        total += cvxnn.certify(network, ones, signs, 0.5, loss="logistic").objective
+        total += cvxnn.certify(network, ones, signs, 2.0, loss="logistic").objective
     assert total == pytest.approx(model.objective_, rel=1e-9)
 
 

@@ -269,17 +269,17 @@ def test_sigmoids_of_several_outputs_are_questions_of_their_own():
 
 def test_a_network_that_torch_has_trained_on_classes_is_improved():
     rng = np.random.default_rng(0)
-    data, labels = rng.standard_normal((40, 2)), np.arange(40) % 3
+    data, labels = rng.standard_normal((20, 2)), np.arange(20) % 3
     model = Sequential(Linear(2, 20), ReLU(), Linear(20, 3)).double()
-    optimizer = torch.optim.SGD(model.parameters(), 0.2, weight_decay=1.0 / 40)
+    optimizer = torch.optim.SGD(model.parameters(), 0.2, weight_decay=1.0 / 20)
     given, expected = torch.from_numpy(data), torch.from_numpy(labels)
-    for _ in range(200):
+    for _ in range(100):
         optimizer.zero_grad()
         functional.cross_entropy(model(given), expected).backward()
         optimizer.step()
     found = cvxnn.certify(model, data, labels, 1.0, loss="softmax", tol=1e-4)
     best = cvxnn.solve(
-        np.column_stack([data, np.ones(40)]), np.eye(3)[labels], 1.0, loss="softmax", tol=1e-4
+        np.column_stack([data, np.ones(20)]), np.eye(3)[labels], 1.0, loss="softmax", tol=1e-4
     )
     assert found.dual_bound == pytest.approx(best.objective, rel=2e-4)
     assert found.dual_bound <= best.objective <= found.objective
