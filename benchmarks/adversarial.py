@@ -51,6 +51,7 @@ from adversary.outputs.instances import call as call_outputs
 from adversary.outputs.instances import draw as draw_outputs
 from adversary.relaxed import relaxed_call
 from adversary.stepwise import draw_stepwise
+from harness import print_table
 from threadpoolctl import threadpool_limits
 
 _CHUNK = 20
@@ -218,12 +219,17 @@ def _failures(outcomes: list[Outcome]) -> dict[str, int]:
 
 def _print_counts(outcomes: list[Outcome]) -> None:
     for name in ("family", "kind"):
-        print(f"\n{name:16}" + "".join(f"{column:>9}" for column in _COLUMNS) + "  failures")
         groups = _grouped(outcomes, name) | {"all": outcomes}
-        for group, part in groups.items():
-            numbers = "".join(f"{value:>9}" for value in _counts(part).values())
-            failures = ", ".join(f"{kind} {count}" for kind, count in _failures(part).items())
-            print(f"{group:16}{numbers}  {failures}")
+        print_table(
+            [name, *_COLUMNS, "failures"],
+            (
+                [
+                    group, *_counts(part).values(),
+                    ", ".join(f"{kind} {count}" for kind, count in _failures(part).items()),
+                ]
+                for group, part in groups.items()
+            ),
+        )  # fmt: skip
     refusals = Counter(o.message for o in outcomes if o.status == "REFUSED" and o.in_range)
     if refusals:
         print("\nRefused inside the documented range (one sentence of each kind):")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from harness import print_table
 from sklearn.datasets import load_diabetes
 
 import cvxnn
@@ -24,16 +25,20 @@ def main() -> None:
     parser.add_argument("--only", help="a part of the names to run")
     only = parser.parse_args().only
     solve_quietly([[1.0, 2.0], [2.0, 1.0], [0.0, 1.0]], [1.0, 0.0, 2.0], 0.1)
-    print(
-        f"{'problem':34}{'kind':>11}{'found':>8}{'check':>8}{'follow':>8}{'bytes':>10}"
-        f"{'splits':>10}{'gap':>9}{'change':>9}"
-    )
-    for name, problem in PROBLEMS.items():
-        if only is None or only in name:
-            _show(name, *problem())
+    print_table(
+        ["problem", "kind", "found s", "check s", "follow s", "bytes", "bytes with splits", "gap",
+         "change"],
+        (
+            _row(name, *problem())
+            for name, problem in PROBLEMS.items()
+            if only is None or only in name
+        ),
+    )  # fmt: skip
 
 
-def _show(name: str, X: Any, y: Any, found: Any, seconds: float, weights: Any = None) -> None:
+def _row(
+    name: str, X: Any, y: Any, found: Any, seconds: float, weights: Any = None
+) -> list[object]:
     certificate = found.certificate
     searched = certificate.verify(X, y, weights, network=found.network)
     recorded = certificate.recorded(X, y, weights)
@@ -41,11 +46,10 @@ def _show(name: str, X: Any, y: Any, found: Any, seconds: float, weights: Any = 
     change = (followed.bound - found.dual_bound) / followed.objective
     sizes = [len(each.to_bytes()) for each in (certificate, recorded)]
     assert searched.accepted and followed.accepted, (searched.reason, followed.reason)
-    print(
-        f"{name:34}{certificate.kind:>11}{seconds:8.2f}{searched.elapsed:8.2f}"
-        f"{followed.elapsed:8.2f}{sizes[0]:10}{sizes[1]:10}{followed.gap:9.1e}{change:9.1e}",
-        flush=True,
-    )
+    return [
+        name, certificate.kind, f"{seconds:.2f}", f"{searched.elapsed:.2f}",
+        f"{followed.elapsed:.2f}", *sizes, f"{followed.gap:.1e}", f"{change:.1e}",
+    ]  # fmt: skip
 
 
 def _solved(X: Any, y: Any, share: float, **options: Any) -> tuple[Any, Any, Any, float]:

@@ -211,27 +211,34 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
     harness.warm_up()
     record: dict[str, list[dict[str, Any]]] = {"monotone": [], "selection": []}
+
+    def kept(part: str, lines: Iterator[Any]) -> Iterator[Any]:
+        for line in lines:
+            record[part].append(asdict(line))
+            yield line
+
     if arguments.only != "selection":
-        print("| n | method | error | wrong pairs | worst | s | gap |\n" + "|---" * 7 + "|")
-        for n in (100,) if arguments.quick else (100, 300, 1000):
-            for line in monotone(n, seeds):
-                print(
-                    f"| {n} | {line.method} | {line.error:.3f} | {line.wrong:.2%} | "
-                    f"{line.worst:.2g} | {line.seconds:.1f} | {line.gap:.0e} |",
-                    flush=True,
-                )
-                record["monotone"].append(asdict(line))
+        sizes = (100,) if arguments.quick else (100, 300, 1000)
+        lines = kept("monotone", (line for n in sizes for line in monotone(n, seeds)))
+        harness.print_table(
+            ["n", "method", "error", "wrong pairs", "worst", "s", "gap"],
+            (
+                [line.n, line.method, f"{line.error:.3f}", f"{line.wrong:.2%}",
+                 f"{line.worst:.2g}", f"{line.seconds:.1f}", f"{line.gap:.0e}"]
+                for line in lines
+            ),
+        )  # fmt: skip
     if arguments.only != "monotone":
-        print("| n | method | error | features | right | neurons | gap | s |\n" + "|---" * 8 + "|")
-        for n in (200,) if arguments.quick else (500, 2000):
-            for found in selection(n, seeds, seconds):
-                print(
-                    f"| {n} | {found.method} | {found.error:.3f} | {found.features:g} | "
-                    f"{found.right:g} | {found.neurons:g} | {found.gap:.0e} | "
-                    f"{found.seconds:.1f} |",
-                    flush=True,
-                )
-                record["selection"].append(asdict(found))
+        sizes = (200,) if arguments.quick else (500, 2000)
+        found = kept("selection", (line for n in sizes for line in selection(n, seeds, seconds)))
+        harness.print_table(
+            ["n", "method", "error", "features", "right", "neurons", "gap", "s"],
+            (
+                [line.n, line.method, f"{line.error:.3f}", f"{line.features:g}",
+                 f"{line.right:g}", f"{line.neurons:g}", f"{line.gap:.0e}", f"{line.seconds:.1f}"]
+                for line in found
+            ),
+        )  # fmt: skip
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -13,11 +13,12 @@ import argparse
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import print_table
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import PoissonRegressor
@@ -78,10 +79,8 @@ def measured(target: str, n: int, seed: int) -> dict[str, Any]:
     return found
 
 
-def table(outcomes: list[dict[str, Any]]) -> str:
+def rows(outcomes: list[dict[str, Any]]) -> Iterator[list[object]]:
     """Means over seeds, and paired differences to the network with their standard errors."""
-    lines = ["| counts | rows | true mean | " + " | ".join(METHODS) + " |"]
-    lines.append("|---" * (3 + len(METHODS)) + "|")
     for key in dict.fromkeys((outcome["target"], outcome["n"]) for outcome in outcomes):
         part = [outcome for outcome in outcomes if (outcome["target"], outcome["n"]) == key]
         excess = {name: np.array([one[name]["excess"] for one in part]) for name in METHODS}
@@ -91,10 +90,9 @@ def table(outcomes: list[dict[str, Any]]) -> str:
             error = difference.std(ddof=1) / np.sqrt(len(part)) if len(part) > 1 else np.nan
             cells.append(f"{difference.mean():+.4f} ± {error:.4f}")
         least = np.mean([one["least"] for one in part])
-        lines.append(f"| {key[0]} | {key[1]} | {least:.4f} | " + " | ".join(cells) + " |")
+        yield [*key, f"{least:.4f}", *cells]
     seconds = {name: np.mean([one[name]["seconds"] for one in outcomes]) for name in METHODS}
-    lines.append("| seconds | | | " + " | ".join(f"{seconds[name]:.2f}" for name in METHODS) + " |")
-    return "\n".join(lines)
+    yield ["seconds", "", "", *(f"{seconds[name]:.2f}" for name in METHODS)]
 
 
 def main() -> None:
@@ -115,7 +113,7 @@ def main() -> None:
             for n in arguments.rows
             for seed in range(arguments.seeds)
         ]
-    print(table(outcomes))
+    print_table(["counts", "rows", "true mean", *METHODS], rows(outcomes))
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(outcomes, indent=1), "utf-8")
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from records import Table
 from sklearn.exceptions import ConvergenceWarning
 
 import cvxnn
@@ -24,6 +25,9 @@ Result = TypeVar("Result")
 
 # The tables show how a run ended.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
+
+# All tables that were printed, for `record.py`.
+PRINTED: list[Table] = []
 
 OPTIMA = Path(__file__).resolve().parents[1] / "tests" / "data" / "optima.json"
 
@@ -132,10 +136,16 @@ def certified_bound(y: FloatArray, beta: float, v: FloatArray, oracle_bound: flo
     return scale * float(v @ y) - 0.5 * scale**2 * float(v @ v)
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A Markdown table, a row as soon as it is there."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """A Markdown table, a row as soon as it is there; kept for `record.py`."""
+    table = Table(title, list(header))
+    PRINTED.append(table)
+    if title:
+        print(f"{title}\n")
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header), flush=True)
     for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+        cells = [str(cell) for cell in row]
+        table.rows.append(cells)
+        print("| " + " | ".join(cells) + " |", flush=True)
     print()

@@ -10,7 +10,7 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
-from harness import FloatArray
+from harness import FloatArray, print_table
 from sklearn.datasets import load_diabetes, make_friedman1
 from sklearn.linear_model import LassoCV, RidgeCV
 from sklearn.model_selection import train_test_split
@@ -79,19 +79,17 @@ def beside_clarabel() -> list[dict[str, Any]]:
             "ours": ours(X, y, beta),
             "clarabel": clarabel(X, y, beta),
         }
-        print(_compared(row), flush=True)
         found.append(row)
     return found
 
 
-def _compared(row: dict[str, Any]) -> str:
+def _compared(row: dict[str, Any]) -> list[object]:
     own, theirs = row["ours"], row["clarabel"]
-    return (
-        f"n=1000 d={row['d']} share {row['share']:g}: {own['cpu_seconds']:.3f} and "
-        f"{theirs['cpu_seconds']:.1f} CPU s ({theirs['solver_seconds']:.1f} s in Clarabel), ratio "
-        f"{theirs['cpu_seconds'] / own['cpu_seconds']:.0f}; objectives {own['objective']:.8g} "
-        f"{theirs['objective']:.8g}"
-    )
+    return [
+        1000, row["d"], f"{row['share']:g}", f"{own['objective']:.8g}",
+        f"{theirs['objective']:.8g}", f"{own['gap']:.0e}", f"{own['cpu_seconds']:.3f}",
+        f"{theirs['cpu_seconds']:.1f}", f"{theirs['cpu_seconds'] / own['cpu_seconds']:.0f}",
+    ]  # fmt: skip
 
 
 def errors() -> list[dict[str, Any]]:
@@ -132,6 +130,31 @@ def methods() -> dict[str, Any]:
     }
 
 
+def _large(row: dict[str, Any]) -> list[object]:
+    return [
+        100_000, 100, f"{row['share']:g}", row["status"], f"{row['gap']:.1e}", row["neurons"],
+        f"{row['seconds']:.1f}", f"{row['cpu_seconds']:.1f}",
+    ]  # fmt: skip
+
+
+def _error(row: dict[str, Any]) -> list[object]:
+    return [
+        row["data"], row["method"], f"{row['rmse']:.3f}", f"{row['spread']:.3f}",
+        f"{row['seconds']:.2f}",
+    ]  # fmt: skip
+
+
+COLUMNS = {
+    "large": ["n", "d", "share", "status", "gap", "neurons", "s", "CPU s"],
+    "clarabel": [
+        "n", "d", "share", "our objective", "Clarabel objective", "our gap", "our CPU s",
+        "Clarabel CPU s", "ratio",
+    ],
+    "errors": ["data", "method", "RMSE", "spread", "s"],
+}  # fmt: skip
+CELLS = {"large": _large, "clarabel": _compared, "errors": _error}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
@@ -140,13 +163,8 @@ def main() -> None:
     ours(*teacher(50, 3), 1.0)
     runs = {"large": large, "clarabel": beside_clarabel, "errors": errors}
     report = {name: runs[name]() for name in arguments.parts}
-    for row in report.get("large", []):
-        print(f"n=100000 d=100 share {row['share']:g}: {row['seconds']:.1f} s, "
-              f"{row['cpu_seconds']:.1f} CPU s, gap {row['gap']:.1e}, {row['neurons']} neurons, "
-              f"{row['status']}")  # fmt: skip
-    for row in report.get("errors", []):
-        print(f"{row['data']}, {row['method']}: RMSE {row['rmse']:.3f} +- {row['spread']:.3f}, "
-              f"{row['seconds']:.2f} s")  # fmt: skip
+    for name in arguments.parts:
+        print_table(COLUMNS[name], map(CELLS[name], report[name]))
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

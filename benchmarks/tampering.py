@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+from harness import print_table
 from tampering_others import (
     deep_objective,
     model_of,
@@ -83,18 +84,20 @@ def main() -> int:
         counts[change.what, found, proven] += 1
         if not found or proven == "wrong":
             faults.append((index, case.name, change.what, found, proven))
-    print(f"{'change':12}{'found':>8}{'refused':>9}{'accepted':>10}{'wrong':>7}")
+    print_table(["change", "found", "refused", "accepted", "wrong"], _rows(counts))
+    for fault in faults:
+        print("fault:", *fault)
+    return int(bool(faults))
+
+
+def _rows(counts: Counter[Any]) -> Iterator[list[object]]:
     for what in sorted({key[0] for key in counts}):
         rows = {key: number for key, number in counts.items() if key[0] == what}
-        seen = sum(number for key, number in rows.items() if key[1])
         by = [
             sum(number for key, number in rows.items() if key[2] == verdict)
             for verdict in ("refused", "accepted", "wrong")
         ]
-        print(f"{what:12}{seen:8}{by[0]:9}{by[1]:10}{by[2]:7}")
-    for fault in faults:
-        print("fault:", *fault)
-    return int(bool(faults))
+        yield [what, sum(number for key, number in rows.items() if key[1]), *by]
 
 
 @cache
