@@ -18,4 +18,4 @@ class Solver(ConvexSolver):
 
     def run(self, n_iter):
         directions = min(10 * max(n_iter, 1), MOST_DIRECTIONS)
-        self.solve(method=cvxnn.Sampled(directions, certify=False))
+        self.solve(method=cvxnn.Sampled(directions))

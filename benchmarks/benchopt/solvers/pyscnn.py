@@ -29,6 +29,10 @@ class Solver(BaseSolver):
     def skip(self, X, y, beta, loss):
         return loss != "squared", "pyscnn is run with the squared loss only"
 
+    def warm_up(self):
+        """The first run imports and compiles."""
+        self.run_once()
+
     def get_next(self, previous):
         return 2 * previous if previous else 10
 

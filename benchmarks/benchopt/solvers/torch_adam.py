@@ -16,14 +16,15 @@ class Solver(BaseSolver):
 
     def set_objective(self, X, y, beta, loss):
         self.descent = Descent(X, y, beta, loss, self.width, self.seed)
+        # Here, as the first optimizer imports much of PyTorch.
+        self.optimizer = torch.optim.Adam(self.descent.weights, lr=self.rate)
 
     def run(self, callback):
-        optimizer = torch.optim.Adam(self.descent.weights, lr=self.rate)
         while callback():
             for _ in range(10):
-                optimizer.zero_grad()
+                self.optimizer.zero_grad()
                 self.descent.objective().backward()
-                optimizer.step()
+                self.optimizer.step()
 
     def get_result(self):
         return self.descent.result()

@@ -16,21 +16,21 @@ class Solver(BaseSolver):
 
     def set_objective(self, X, y, beta, loss):
         self.descent = Descent(X, y, beta, loss, self.width, self.seed)
-
-    def run(self, callback):
-        optimizer = torch.optim.LBFGS(
+        # Here, as the first optimizer imports much of PyTorch.
+        self.optimizer = torch.optim.LBFGS(
             self.descent.weights, max_iter=5, history_size=20, line_search_fn="strong_wolfe",
             tolerance_grad=1e-9, tolerance_change=0.0,
         )  # fmt: skip
 
+    def run(self, callback):
         def closure():
-            optimizer.zero_grad()
+            self.optimizer.zero_grad()
             objective = self.descent.objective()
             objective.backward()
             return objective
 
         while callback():
-            optimizer.step(closure)
+            self.optimizer.step(closure)
 
     def get_result(self):
         return self.descent.result()
