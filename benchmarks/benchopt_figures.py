@@ -56,7 +56,7 @@ def draw(table: Table, path: Path) -> None:
     from matplotlib import pyplot
 
     sets = list(dict.fromkeys(row[table.place("data")] for row in table.rows))
-    width = 4.2 * len(sets)
+    width = max(4.2 * len(sets), 6.5)
     figure, axes = pyplot.subplots(1, len(sets), figsize=(width, 3.9), squeeze=False)
     solvers = sorted({row[table.place("solver")] for row in table.rows})
     colors = {solver: f"C{number}" for number, solver in enumerate(solvers)}
@@ -67,10 +67,17 @@ def draw(table: Table, path: Path) -> None:
         for solver, found in of_data.items():
             seconds = [max(second, 1e-3) for second, _, _ in found]
             above = [max(value / best - 1.0, LEAST) for _, value, _ in found]
-            ax.loglog(seconds, above, marker="o", ms=4, label=solver, color=colors[solver])
+            ax.loglog(
+                seconds,
+                above,
+                marker="o",
+                ms=4,
+                label=solver.partition("[")[0],
+                color=colors[solver],
+            )
         gap = 1.0 - bound / best
         ax.axhline(max(gap, LEAST), color="gray", ls=":", lw=1)
-        ax.set_title(f"{data}: best proven within {gap:.1g}")
+        ax.set_title(f"{data}: the best is proven within {max(gap, LEAST):.0e}")
         ax.set_xlabel("seconds")
     axes[0, 0].set_ylabel("objective above the best, relatively")
     handles = {

@@ -21,7 +21,7 @@ class Solver(BaseSolver):
 
     def run(self, callback):
         while callback():
-            for _ in range(10):
+            for _ in range(200):
                 self.optimizer.zero_grad()
                 self.descent.objective().backward()
                 self.optimizer.step()

@@ -18,7 +18,7 @@ class Solver(BaseSolver):
         self.descent = Descent(X, y, beta, loss, self.width, self.seed)
         # Here, as the first optimizer imports much of PyTorch.
         self.optimizer = torch.optim.LBFGS(
-            self.descent.weights, max_iter=5, history_size=20, line_search_fn="strong_wolfe",
+            self.descent.weights, max_iter=20, history_size=20, line_search_fn="strong_wolfe",
             tolerance_grad=1e-9, tolerance_change=0.0,
         )  # fmt: skip
 
