@@ -86,7 +86,7 @@ def test_a_stored_module_comes_back(kind):
         for tensor in other.state_dict().values():
             tensor.zero_()
     assert not other(inputs).any()
-    other.load_state_dict(torch.load(file))
+    other.load_state_dict(torch.load(file, weights_only=True))
     copy = pickle.loads(pickle.dumps(module))
     assert torch.equal(other(inputs), module(inputs)) and torch.equal(copy(inputs), module(inputs))
 
