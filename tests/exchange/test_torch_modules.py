@@ -87,7 +87,7 @@ def test_a_stored_module_comes_back_and_the_module_is_a_copy_that_can_be_trained
         for tensor in other.state_dict().values():
             tensor.zero_()
     assert not other(inputs).any()
-    other.load_state_dict(torch.load(file))
+    other.load_state_dict(torch.load(file, weights_only=True))
     copy = pickle.loads(pickle.dumps(module))
     assert torch.equal(other(inputs), module(inputs)) and torch.equal(copy(inputs), module(inputs))
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
