@@ -127,8 +127,8 @@ def test_many_rows_need_no_square_of_them(skip):
 
 def beside_a_trend(intercept, **options):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((300, 4))
-    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(300) + (50.0 if intercept else 0.0)
+    X = rng.standard_normal((100, 4))
+    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(100) + (50.0 if intercept else 0.0)
     model = ReLU(skip="penalised")
     return solve(X, y, 1.0, model=model, intercept=intercept, **options)
 

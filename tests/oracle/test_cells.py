@@ -10,7 +10,7 @@ import pytest
 from cones import project_on_cone
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, arrangement, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, arrangement, each_with_long, with_bias
 from row_kinds import (
     Generator,
     each_kind,
@@ -126,7 +126,7 @@ def test_equal_to_the_maximum(kind):
         assert upper <= lower * (1.0 + 1e-9) + allowed
 
 
-@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+@each_with_long(SMALL_PROBLEMS)
 def test_registered_problems(problem):
     X, rng = problem.X, np.random.default_rng(0)
     oracle = CellOracle(X, enumerate_patterns(X))

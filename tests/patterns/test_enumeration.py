@@ -12,7 +12,7 @@ from problems import (
     arrangement,
     brute_force_cells,
     brute_force_patterns,
-    problem_ids,
+    each_with_long,
     with_bias,
 )
 from row_kinds import KINDS, decades, each_kind, integers, seeds, standardised
@@ -55,7 +55,7 @@ def check_against_brute_force(X: FloatArray) -> None:
     assert as_set(patterns) == brute_force_patterns(X)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+@each_with_long(PROBLEMS)
 def test_registered_problems(problem):
     patterns = enumerate_patterns(problem.X)
     check_patterns(problem.X, patterns)
