@@ -10,12 +10,12 @@ from runs import quietly
 from variants import with_long
 
 import cvxnn
-from cvxnn.losses import QuantileLoss, WeightedLoss, as_loss
+from cvxnn.losses import WeightedLoss, as_loss
 from cvxnn.losses.offset import best_offset
 from cvxnn.results import Status
 
 # Those of labels, and of numbers: the other levels of quantiles are the same formulas.
-KINDS = ("hinge", QuantileLoss(0.9))
+KINDS = (KINKED[3], KINKED[2])
 # Of what each loss is treated alike in.
 each_loss_with_long = with_long("loss", KINDS, ids=str)
 
