@@ -50,7 +50,7 @@ class Spectrahedron:
             return float(program.solve(solver="CLARABEL"))
 
     def lowest(self, loss: Any, y: FloatArray, beta: float, m: int = 6) -> float:
-        """Of forty random starts, over ``w_j = alpha_j^(1/2) u_j`` of both signs."""
+        """Of random starts, over ``w_j = alpha_j^(1/2) u_j`` of both signs."""
         _, _, h = self.patches.shape
         (a, b, c), loss = self.coefficients, as_loss(loss)
         signs = np.resize([1.0, -1.0], m)

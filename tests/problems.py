@@ -157,7 +157,10 @@ SMALL_PROBLEMS = tuple(
 
 # Of these, the ones with many cells, and those that are like others: among the long tests of what
 # takes its time on them.
-LARGE = ("d1_n100", "d1_n50", "d2_n50", "grid_with_duplicates_n25", "badly_scaled_columns")
+LARGE = (
+    "d1_n100", "d1_n50", "d2_n50", "grid_with_duplicates_n25", "badly_scaled_columns",
+    "d3_no_bias_n16",
+)  # fmt: skip
 
 
 def each_with_long(problems):

@@ -105,7 +105,7 @@ def in_cvxpy(cp, loss, prediction, y, weights=1.0):
     return cp.sum(cp.multiply(weights, rows[loss if isinstance(loss, str) else "quantile"]()))
 
 
-def search(objective, size, starts=40, *, jac=False):
+def search(objective, size, starts=15, *, jac=False):
     """The lowest objective that L-BFGS reaches from random starts, perhaps with gradients."""
     rng = np.random.default_rng(1)
     return min(

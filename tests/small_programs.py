@@ -30,7 +30,7 @@ def reference(
 
 
 @cache
-def data(d: int, n: int = 14) -> tuple[FloatArray, FloatArray]:
+def data(d: int, n: int = 10) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(d)
     X = np.column_stack([rng.standard_normal((n, d - 1)), np.ones(n)])
     return X, np.where(rng.standard_normal(n) + X[:, 0] > 0.0, 1.0, -1.0)

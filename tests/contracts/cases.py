@@ -246,8 +246,20 @@ SLOWEST = ("penalised skip",)
 # Of all, the ones whose searches are like one of the few.
 LIKE_OTHERS = [case.name for case in ALL if case.name not in [few.name for few in FEW]]
 
+# Of these, the ones that are the rows of another case with another slope, or another number.
+SAME_ROWS = (
+    "linear neurons", "steep", "modulus and free skip", "leaky filters", "moduli of filters",
+    "odd circle",
+)  # fmt: skip
+
 each_case = each(ALL)
-each_case_with_long = each(ALL, (*LIKE_OTHERS, *SLOWEST))
+each_case_with_long = each(
+    (case for case in ALL if case.name not in SAME_ROWS), (*LIKE_OTHERS, *SLOWEST)
+)
+# Of one family of searches each, where a test runs several times.
+each_of_four = each(
+    FEW, [case.name for case in FEW if case.name not in ("ReLU", "gates", "maxima", "circular")]
+)
 each_of_few = each(FEW, SLOWEST)
 each_of_few_with_long = each(FEW, SLOW)
 
@@ -267,20 +279,25 @@ def pairs(losses_of, chosen=ALL, *, few_only=False, firsts_only=False):
 
     These are cases that are like others, but for their first loss, and of the others the losses
     that are like another one. The first case keeps all losses. `few_only` makes all losses of
-    cases that are like others long, and `firsts_only` all losses but the first.
+    cases that are like others long. With `firsts_only` there are no losses but the first of each
+    kind, of cases that are like others one alone, and all but one of each case are long.
     """
 
+    def losses(case):
+        found = list(losses_of(case))
+        if not firsts_only:
+            return found
+        return found[:1] if case.name in LIKE_OTHERS else first_of_their_kind(found)
+
     def is_like_another(case, loss):
-        losses = list(losses_of(case))
-        if loss == losses[0]:
+        found = losses(case)
+        if loss == found[0]:
             return few_only and case.name in LIKE_OTHERS
+        if firsts_only:
+            return True
         if case.name == FEW[0].name:
-            return firsts_only and loss not in first_of_their_kind(losses)
-        return (
-            firsts_only
-            or case.name in (*LIKE_OTHERS, *SLOW)
-            or loss not in first_of_their_kind(losses)
-        )
+            return False
+        return case.name in (*LIKE_OTHERS, *SLOW) or loss not in first_of_their_kind(found)
 
     return pytest.mark.parametrize(
         ("case", "loss"),
@@ -292,12 +309,14 @@ def pairs(losses_of, chosen=ALL, *, few_only=False, firsts_only=False):
                 marks=pytest.mark.long if is_like_another(case, loss) else (),
             )
             for case in chosen
-            for loss in losses_of(case)
+            for loss in losses(case)
         ],
     )
 
 
-each_warm = each(case for case in CASES.values() if case.model.capabilities.warm_start)
+each_warm = each(
+    (case for case in CASES.values() if case.model.capabilities.warm_start), (*LIKE_OTHERS, *SLOW)
+)
 each_sampled = each(
     (case for case in CASES.values() if "sampled" in case.methods), (*LIKE_OTHERS, *SLOW)
 )

@@ -5,6 +5,7 @@ import pytest
 from contracts import cases
 from runs import quietly
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -54,11 +55,7 @@ def test_targets_that_are_shifted_shift_the_intercept(model):
     np.testing.assert_allclose(moved.network(X), plain.network(X) + 50.0, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "shift",
-    [pytest.param(-1e4, marks=pytest.mark.long), pytest.param(1e6, marks=pytest.mark.long), 1e9],
-)
-@pytest.mark.parametrize("loss", ["squared", pytest.param("huber", marks=pytest.mark.long)])
+@with_long("loss, shift", [("squared", 1e9), ("huber", 1e6), ("squared", -1e4)], ids=str)
 def test_targets_far_from_zero_have_the_neurons_and_the_proof_of_those_near_it(loss, shift):
     X, y = cases.draw_rows("squared", 8, 2)
     # So that no shift rounds them.
@@ -121,7 +118,7 @@ def test_from_the_largest_beta_on_there_is_a_constant_only():
 
 def test_a_path_beside_an_intercept_starts_from_the_network_before():
     X, y = cases.draw_rows("logistic", 12, 2)
-    path = cvxnn.regularization_path(X, y, 3, loss="logistic", intercept=True)
+    path = cvxnn.regularization_path(X, y, 2, loss="logistic", intercept=True)
     assert (path.gaps <= 1e-6).all() and path.n_neurons[0] == 0
     assert (np.diff(path.objectives) <= 0.0).all()
 

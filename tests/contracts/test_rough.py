@@ -32,14 +32,12 @@ def test_the_end_is_near_the_optimum(case, place):
 
 
 ASKED = [
-    ((200, 3), "squared", 0.1), ((60, 9), "huber", 0.0), ((60, 5), "logistic", 0.0),
+    ((200, 3), "squared", 0.1), ((60, 5), "logistic", 0.0), ((60, 9), "huber", 0.0),
     ((200, 3), "squared_hinge", 0.0),
-    ((60, 9), "squared", 0.0), ((60, 9), "logistic", 0.1), ((60, 9), "squared_hinge", 0.1),
-    ((60, 5), "squared", 0.1), ((200, 3), "logistic", 0.1), ((200, 3), "huber", 0.0),
 ]  # fmt: skip
 
 
-@with_long("shape, loss, slope", ASKED, always=4, ids=str)
+@with_long("shape, loss, slope", ASKED, always=2, ids=str)
 def test_no_newton_step_and_no_oracle_is_asked(shape, loss, slope, monkeypatch):
     def forbid(*args, **options):
         raise AssertionError("not in a rough run")

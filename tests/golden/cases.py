@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -327,19 +327,34 @@ def landscapes():
         yield Case(f"descent, start {seed}", run)
 
 
-CASES = (
-    *reference_problems(),
-    *losses(),
-    *sizes(),
-    *options(),
-    *leaky(),
-    *gated(),
-    *filters(),
-    *images(),
-    *linear_filters(),
-    *other_networks(),
-    *certificates(),
-    *paths(),
-    *estimators(),
-    *landscapes(),
+# Of a quarter of a second or more, and of the same functions as quicker ones.
+SLOW = {
+    "certify, nearly good", "standardised classifier", "path, logistic", "optimal set, d1_n50",
+    "classifier, three classes", "loss, squared_hinge, 300 rows", "standardised regressor",
+    "cnn regressor, max", "cnn, max, bias", "descent, start 0", "loss, huber, 300 rows",
+    "optimal set, grid_with_duplicates_n25", "digits, 30 images, filters of 2 x 2",
+    "classifier, cross-validated", "certify, squared_hinge, weighted",
+    "leaky, squared_hinge, skip penalised", "loss, logistic, 300 rows",
+    "loss, logistic, weighted, global", "reference, d2_n50, global",
+    "leaky, huber, skip penalised",
+}  # fmt: skip
+
+CASES = tuple(
+    replace(case, is_long=case.is_long or case.name in SLOW)
+    for case in (
+        *reference_problems(),
+        *losses(),
+        *sizes(),
+        *options(),
+        *leaky(),
+        *gated(),
+        *filters(),
+        *images(),
+        *linear_filters(),
+        *other_networks(),
+        *certificates(),
+        *paths(),
+        *estimators(),
+        *landscapes(),
+    )
 )

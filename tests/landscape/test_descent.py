@@ -37,7 +37,7 @@ def largest_rise(values: np.ndarray) -> float:
     return float((np.diff(values) / values[:-1]).max())
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.integers(0, len(PROBLEMS) - 1), st.integers(0, 10**6), st.integers(0, 40))
 def test_the_objective_never_rises(which, seed, more):
     (X, y, beta), optima = PROBLEMS[which], optima_of(which)

@@ -36,7 +36,7 @@ CASES = {
     "plane": random_problem(2, 9, 2, 1e-2),
     "space": random_problem(3, 9, 3, 3e-2),
     "labels": labels_in_space(),
-    "ring": (*cvxnn.load_ring(), 1e-1),
+    "ring": (*(part[:20] for part in cvxnn.load_ring()), 1e-1),
 }
 
 
@@ -61,7 +61,7 @@ def shuffled(network: TwoLayerNetwork, rng: np.random.Generator) -> TwoLayerNetw
 def test_members_are_optimal_and_recognised(case):
     X, y, beta, optima = case
     rng = np.random.default_rng(0)
-    members = [*optima.sample(6, rng), optima.central_network(), optima.minimal_network()]
+    members = [*optima.sample(2, rng), optima.central_network(), optima.minimal_network()]
     optimum = cvxnn.solve(X, y, beta, tol=1e-9)
     assert optima.objective == pytest.approx(optimum.objective, rel=1e-8)
     for member in members:

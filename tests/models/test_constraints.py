@@ -32,8 +32,7 @@ def pairs(count=100_000, seed=1):
     return np.hstack([one, ones]), np.hstack([other, ones])
 
 
-@with_long("features", [1, None])
-@pytest.mark.parametrize("loss", ["squared", "absolute", "poisson"])
+@with_long("features, loss", [(1, "squared"), (None, "absolute"), (None, "poisson")], ids=str)
 def test_networks_are_monotone_on_many_pairs(features, loss):
     X, y = rows()
     y = np.floor(np.exp(y)) if loss == "poisson" else y
@@ -50,7 +49,7 @@ def test_networks_are_monotone_on_many_pairs(features, loss):
     assert (high - low >= -1e-12 * np.abs(high).max()).all()
 
 
-@pytest.mark.parametrize("shape", ["convex", "concave"])
+@with_long("shape", ["concave", "convex"])
 def test_networks_have_the_curvature_on_many_pairs(shape):
     X, y = rows()
     solution = cvxnn.solve(X, y, 0.05, model=ReLU(shape=shape), intercept=True)
@@ -65,7 +64,7 @@ def test_networks_have_the_curvature_on_many_pairs(shape):
 
 @pytest.mark.long
 def test_each_constraint_costs_and_the_optima_are_in_order():
-    X, y = rows(12)
+    X, y = rows(8)
     options = {"beta": 0.1, "intercept": True, "tol": TOL}
 
     def optimum(**settings):
@@ -149,7 +148,7 @@ def test_a_certificate_is_checked_with_its_network(tmp_path):
     assert not report.accepted and "does not rise with column 0" in report.reason
 
 
-@pytest.mark.parametrize("settings", [{"l1_ratio": 1.0}, {"monotonic_cst": [1] * 12}], ids=str)
+@with_long("settings", [{"monotonic_cst": [1] * 12}, {"l1_ratio": 1.0}], ids=str)
 def test_at_high_ranks_the_bound_is_what_its_check_proves(settings):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)

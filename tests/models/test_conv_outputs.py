@@ -88,7 +88,7 @@ def test_outputs_that_are_zero_or_multiples_are_one_output(intercept):
     assert turned.objective == pytest.approx(alone.objective, rel=2e-6)
 
 
-def lowest(patches, Y, beta, loss, *, slope, intercept, starts=40, k=8):
+def lowest(patches, Y, beta, loss, *, slope, intercept, starts=10, k=8):
     """What L-BFGS comes to from random weights of k filters, by formulas of its own."""
     d, c = patches.shape[2], Y.shape[1]
     rng, n_weights = np.random.default_rng(1), k * (d + c)
@@ -117,15 +117,15 @@ def lowest(patches, Y, beta, loss, *, slope, intercept, starts=40, k=8):
 @with_long(
     ("settings", "loss", "intercept"),
     [
-        ({"filter_size": 2}, SquaredLoss(), False),
+        ({"filter_size": 2, "slope": -1.0, "padding": 1}, SoftmaxLoss(), False),
         ({"filter_size": (2, 2), "pooling": "average"}, SoftmaxLoss(), True),
         ({"filter_size": (2, 1), "bias": True, "slope": 0.1, "stride": 2}, HuberLoss(0.4), True),
-        ({"filter_size": 2, "slope": -1.0, "padding": 1}, SoftmaxLoss(), False),
+        ({"filter_size": 2}, SquaredLoss(), False),
     ],
-    ids=["sums", "averages", "leaky", "moduli"],
+    ids=["moduli", "averages", "leaky", "sums"],
 )
 def test_no_random_start_is_below_the_bound(settings, loss, intercept):
-    shape = (12, 5) if settings["filter_size"] == 2 else (12, 4, 3)
+    shape = (8, 4) if settings["filter_size"] == 2 else (8, 4, 3)
     images, Y = drawn(shape, 3, seed=5, labels=loss.has_labels)
     model = Conv(**settings)
     solution = solve(images, Y, 0.2, model=model, loss=loss, intercept=intercept, tol=1e-5)
@@ -146,10 +146,10 @@ def test_no_random_start_is_below_the_bound(settings, loss, intercept):
 
 @pytest.mark.long
 def test_weights_count_like_equal_images_and_starts_may_be_given():
-    images, Y = drawn((9, 4, 4), 3, seed=6, labels=True)
-    weights, options = np.array([1, 2, 0] * 3), {"model": Conv(2), "loss": "softmax", "tol": 1e-6}
+    images, Y = drawn((6, 3, 3), 3, seed=6, labels=True)
+    weights, options = np.array([1, 2, 0] * 2), {"model": Conv(2), "loss": "softmax", "tol": 1e-6}
     weighted = solve(images, Y, 0.2, sample_weight=weights, **options)
-    repeated = np.repeat(np.arange(9), weights)
+    repeated = np.repeat(np.arange(6), weights)
     counted = solve(images[repeated], Y[repeated], 0.2, **options)
     assert weighted.objective == pytest.approx(counted.objective, rel=2e-6)
     again = solve(images, Y, 0.2, sample_weight=weights, warm_start=weighted.network, **options)
@@ -191,16 +191,15 @@ def test_many_patches_are_searched_on_a_part_of_them_at_first():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("pooling", ["sum", pytest.param("average", marks=pytest.mark.long)])
-def test_large_filters_have_a_bound_by_the_relaxation(pooling):
+def test_large_filters_have_a_bound_by_the_relaxation():
     signals, Y = drawn((10, 8), 2, seed=9)
     patches = patches_by_loops(signals, (7,))
     patches = np.concatenate([patches, np.ones((10, 2, 1))], axis=2)
-    share = 0.5 if pooling == "average" else 1.0
-    model, method = Conv(7, bias=True, pooling=pooling), cvxnn.Global(proof_time=1.0)
+    # Averages of two patches.
+    model, method = Conv(7, bias=True, pooling="average"), cvxnn.Global(proof_time=1.0)
     with pytest.warns(ConvergenceWarning):
-        solution = solve(signals, Y, 2.0 * share, model=model, method=method, tol=1e-9)
-    found = lowest(share * patches, Y, 2.0 * share, SquaredLoss(), slope=0.0, intercept=False)
+        solution = solve(signals, Y, 1.0, model=model, method=method, tol=1e-9)
+    found = lowest(0.5 * patches, Y, 1.0, SquaredLoss(), slope=0.0, intercept=False)
     assert solution.dual_bound <= found and solution.objective <= 1.001 * found
     assert solution.certificate.kind == "relaxation" and solution.gap < 0.2
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from programs import LOSSES, Activations, draw_rows
+from programs import Activations, draw_rows
 from variants import with_long
 
 from cvxnn import ReLU, Status, solve
@@ -41,7 +41,7 @@ def test_dependent_columns(skip):
     assert twice.objective == pytest.approx(plain.objective, rel=3e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@with_long("seed", range(2))
 def test_a_skip_connection_takes_over_a_trend(seed):
     """Neurons alone fit the trend as well: the guess of eta must not be misled by them."""
     rng = np.random.default_rng(seed)
@@ -64,11 +64,14 @@ def test_columns_of_a_free_skip_connection_count_in_any_unit():
     assert solution.objective == pytest.approx(0.5 * float(np.sum((y - X @ w) ** 2)), rel=1e-9)
 
 
-@with_long("loss", LOSSES, always=2)
-@pytest.mark.parametrize("skip", ["penalised", "free"])
+@with_long(
+    "skip, loss",
+    [("free", "huber"), ("penalised", "logistic"), ("penalised", "squared")],
+    ids=str,
+)
 def test_an_intercept_beside_a_skip_connection_is_that_of_cvxpy(skip, loss):
     cp = pytest.importorskip("cvxpy")
-    X, y = draw_rows(loss, 14, 2)
+    X, y = draw_rows(loss, 10, 2)
     # In another unit than the rows, of which it must not depend.
     y = y if as_loss(loss).has_labels else 100.0 * (y + 5.0)
     program = Activations(X[:, None], 0.2, linear=X, is_free=skip == "free", has_constant=True)
@@ -124,8 +127,8 @@ def test_many_rows_need_no_square_of_them(skip):
 
 def beside_a_trend(intercept, **options):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((300, 4))
-    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(300) + (50.0 if intercept else 0.0)
+    X = rng.standard_normal((100, 4))
+    y = 30.0 * X[:, 0] + 0.1 * rng.standard_normal(100) + (50.0 if intercept else 0.0)
     model = ReLU(skip="penalised")
     return solve(X, y, 1.0, model=model, intercept=intercept, **options)
 
@@ -136,8 +139,7 @@ def optimum_beside_a_trend(intercept):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@with_long("limit", [{"max_iter": 1}, {"time_limit": 1e-6}])
-@pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
+@with_long("intercept, limit", [(True, {"time_limit": 1e-6}), (False, {"max_iter": 1})], ids=str)
 def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
     cut, whole = beside_a_trend(intercept, **limit), optimum_beside_a_trend(intercept)
     assert whole.status is Status.OPTIMAL and cut.status is not Status.OPTIMAL

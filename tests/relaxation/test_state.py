@@ -62,8 +62,8 @@ def test_states_are_joined_and_taken():
 @with_long("n_workers", [6, 1])
 def test_merged_blocks_come_to_a_tighter_bound(n_workers):
     rng = np.random.default_rng(0)
-    X, y, beta = rng.standard_normal((16, 3)), rng.standard_normal(16), 0.5
-    blocks, step = Blocks.of(X, 4), LossStep(SquaredLoss(), y)
+    X, y, beta = rng.standard_normal((8, 3)), rng.standard_normal(8), 0.5
+    blocks, step = Blocks.of(X, 2), LossStep(SquaredLoss(), y)
 
     def dual(centre, theta):
         places = Blocks(centre, blocks.places)
@@ -74,7 +74,7 @@ def test_merged_blocks_come_to_a_tighter_bound(n_workers):
     )  # fmt: skip
     objectives = []
     while True:
-        for _ in range(600):
+        for _ in range(300):
             admm.step()
         v = admm.dual_point()
         bounds = [safe_bound(blocks.rows, s * v, admm.multipliers(k)) for k, s in enumerate(SIGNS)]

@@ -70,7 +70,7 @@ def test_the_registry(problem):
     assert_claims(search, problem, 1e-9)
 
 
-@with_long("seed", range(8), always=3)
+@with_long("seed", range(3))
 def test_the_exact_method_finds_the_same(seed):
     X, y, beta = random_problem(seed)
     search = search_to(X, y, beta)
@@ -169,8 +169,7 @@ def test_in_high_rank_many_rows_are_looked_through_in_part(monkeypatch):
     assert search.objective < 0.5 * float(y @ y)
 
 
-@pytest.mark.parametrize("rank", [7, 10, 12])
-@with_long("share", [0.03, 0.3])
+@with_long("rank, share", [(10, 0.03), (7, 0.3), (12, 0.03)], ids=str)
 def test_few_rows_in_high_rank_are_proven(rank, share):
     """The full program in a general solver finds nothing better."""
     rng = np.random.default_rng(rank)

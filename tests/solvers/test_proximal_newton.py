@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_programs import NAMES, data, reference, target_for
 from variants import with_long
@@ -23,8 +23,7 @@ from cvxnn.solvers.search import Search
 from cvxnn.training import solve
 
 
-@with_long("d", [3, 2])
-@with_long("name", NAMES, always=2)
+@with_long("name, d", [*zip(NAMES[::-1], (3, 2, 3, 2), strict=True)], ids=str)
 def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     X, y = data(d)
     y = target_for(name, y)
@@ -33,7 +32,7 @@ def test_the_optimum_of_weighted_rows_is_that_of_cvxpy(name, d):
     assert_optimum(solution, reference(X, y, 0.1, name, weights))
 
 
-@with_long("name", NAMES, always=2)
+@with_long("name", NAMES[::-1])
 def test_sampled_solves_its_own_program(name):
     X, y = data(3)
     y = target_for(name, y)
@@ -43,8 +42,7 @@ def test_sampled_solves_its_own_program(name):
     assert_optimum(solution, reference(X, y, 0.1, name, patterns=patterns), optimum)
 
 
-@with_long("beta", [0.3, 3.0])
-@with_long("d", [3, 2])
+@with_long("d, beta", [(3, 3.0), (2, 0.3)], ids=str)
 def test_nearly_absolute_values(d, beta):
     """Huber's loss with a delta of a five-hundredth of the targets."""
     X, y = data(d)
@@ -87,7 +85,6 @@ def test_corrected_weights_are_optimal_for_their_neurons(loss):
     assert search.objective == pytest.approx(loss.value(prediction, y) + penalty, rel=1e-12)
 
 
-@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(NAMES))
 def test_random_small_problems(seed, name):
     """Certified, and the bound is confirmed by an oracle over all cells at minus the gradient."""

@@ -29,7 +29,7 @@ from cvxnn.relaxation.beside import Beside
 from cvxnn.relaxation.memory import Memory
 from cvxnn.solvers.relaxed import relaxation_prover
 
-N = 10
+N = 7
 # Model, patches of a sample, and whether there is an intercept.
 CASES = {
     "relu": (cvxnn.ReLU(), 1, False),
@@ -43,20 +43,14 @@ CASES = {
     "penalised": (cvxnn.ReLU(skip="penalised"), 1, False),
     "penalised, modulus": (cvxnn.ReLU(-1.0, skip="penalised"), 1, True),
 }
-# Every model with the squared loss, and with one of the others; of models that are alike one.
-FEW = ("relu", "average", "free, leaky", "penalised")
-PAIRS = [
-    pytest.param(name, "squared", marks=() if name in FEW else pytest.mark.long) for name in CASES
-]
+# Each kind of model first, with the losses in turn, and then the others.
+FEW = ("penalised", "free, leaky", "relu", "average")
+PAIRS = [*zip(FEW, (*LOSSES[:3], COUNTS[0]), strict=True)]
 PAIRS += [
-    pytest.param(name, loss, marks=pytest.mark.long)
-    for name, loss in zip(CASES, itertools.cycle(LOSSES[1:]), strict=False)
+    (name, loss)
+    for name, loss in zip(CASES, itertools.cycle((LOSSES[0], COUNTS[1], LOSSES[3])), strict=False)
+    if name != "average"
 ]
-PAIRS += [
-    ("relu", "poisson"),
-    pytest.param("intercept", "gamma", marks=pytest.mark.long),
-]
-PAIRS += [pytest.param("penalised", loss, marks=pytest.mark.long) for loss in COUNTS]
 
 
 def draw(name, loss, seed=3):
@@ -80,7 +74,7 @@ def bounded(problem, neurons, *, intercept=False, most=200, **settings):
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
-@pytest.mark.parametrize(("name", "loss"), PAIRS)
+@with_long(("name", "loss"), PAIRS, always=3)
 def test_never_above_the_program_written_out_and_close(name, loss):
     model, _, intercept = CASES[name]
     patches, data, y = draw(name, loss)
@@ -140,12 +134,10 @@ def exact_bounds(layer, v):
     return CellOracle(rows, enumerate_patterns(rows)).price(layer.pull(v)[:, None]).bounds
 
 
-@pytest.mark.parametrize(
-    "part", [0, *(pytest.param(k, marks=pytest.mark.long) for k in range(1, 6))]
-)
+@with_long("part", range(3))
 def test_nothing_is_claimed_that_is_not_so(part):
     """The bounds of v are not below those of the cells, and v vanishes on what is free."""
-    for seed in range(20 * part, 20 * part + 20):
+    for seed in range(12 * part, 12 * part + 12):
         rng, problem = nasty(seed)
         intercept, most = bool(rng.random() < 0.4), int(rng.integers(1, 60))
         proof = bounded(problem, network(rng, problem), intercept=intercept, most=most)
@@ -158,10 +150,11 @@ def test_nothing_is_claimed_that_is_not_so(part):
         assert proof.bound(problem) <= nothing * (1.0 + 1e-12), seed
 
 
-@pytest.mark.parametrize("skip", ["free", pytest.param("penalised", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("skip", ["free", "penalised"])
 def test_never_above_the_optimum_beside_a_line_of_nasty_rows(skip):
     checked = 0
-    for seed in range(16):
+    for seed in range(10):
         _, plain = nasty(seed)
         X = plain.rows.rows[: len(plain.y)]
         if plain.rows.readout is not None or not X.any():
@@ -212,8 +205,11 @@ def test_units_of_the_data(name):
     assert bounds == pytest.approx([bounds[0]] * 3, rel=1e-6)
 
 
-@with_long("loss", ["squared", "squared_hinge"])
-@pytest.mark.parametrize("name", ["modulus", "free", "penalised"])
+@with_long(
+    "name, loss",
+    [("penalised", "squared"), ("modulus", "squared_hinge"), ("free", "squared")],
+    ids=str,
+)
 def test_any_beta_and_any_network(name, loss):
     model, _, intercept = CASES[name]
     _, X, y = draw(name, loss)

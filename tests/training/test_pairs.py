@@ -1,5 +1,7 @@
 """Every pair of a model and a method trains or is refused in a sentence."""
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from runs import quietly
@@ -18,11 +20,13 @@ VARIANTS = {
     "gated": [{"n_gates": 4}, {"n_gates": 4, "skip": "penalised"}],
     "conv": [{"filter_size": 2, "pooling": pooling} for pooling in ("sum", "average", "max")],
 }  # fmt: skip
-PAIRS = [
-    pytest.param(kind(**settings), method, id=f"{kind(**settings)!r}-{method}")
+MODELS = [
+    kind(**settings)
     for name, kind in known_models().items()
     for settings in VARIANTS.get(name, [{}])
-    for method in METHODS
+]
+PAIRS = [
+    pytest.param(model, method, id=f"{model!r}-{method}") for model in MODELS for method in METHODS
 ]
 LOSSES = ("squared", "logistic", "absolute", "poisson", "softmax")
 
@@ -79,9 +83,13 @@ def test_a_pair_trains_or_is_refused_in_a_sentence(model, method):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("model", "method"), PAIRS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_all_that_is_beside_a_pair(model, method, loss, intercept, n_outputs):
-    assert_trains_or_refuses(attempt(model, method, loss, intercept=intercept, n_outputs=n_outputs))
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_all_that_is_beside_a_pair(model):
+    """Every loss, with an intercept, several outputs, both or neither in turn."""
+    beside = cycle(
+        [(True, 1), (False, 2), (False, 1), (True, 2), (True, 1), (False, 2), (False, 1)]
+    )
+    for method in model.capabilities.methods:
+        for loss, (intercept, n_outputs) in zip(LOSSES, beside, strict=False):
+            outcome = attempt(model, method, loss, intercept=intercept, n_outputs=n_outputs)
+            assert_trains_or_refuses(outcome)

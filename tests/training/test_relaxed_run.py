@@ -75,16 +75,13 @@ def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
 
 
 def test_a_time_limit_holds_for_the_proof_too():
-    solution = solve(method=Global(proof_time=100.0), time_limit=2.0)
+    solution = solve(method=Global(proof_time=100.0), time_limit=1.0)
     assert solution.elapsed < 20.0 and bounds_of(solution) != []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seconds", ["auto", pytest.param(0.6, marks=pytest.mark.long)])
-def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof(seconds):
-    solution = solve_quietly(
-        X, Y, 1.0, method=Global(proof_time=seconds), time_limit=2.0, tol=1e-12
-    )
+def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof():
+    solution = solve_quietly(X, Y, 1.0, time_limit=2.0, tol=1e-12)
     assert solution.status is Status.TIME_LIMIT and bounds_of(solution) != []
     assert solution.dual_bound == pytest.approx(solution.history[-1].dual_bound)
     without = solve_quietly(X, Y, 1.0, method=Global(proof_time=0.0), time_limit=2.0)
@@ -144,7 +141,7 @@ def test_the_warning_says_what_narrows_the_gap():
     with pytest.warns(
         ConvergenceWarning, match="raise time_limit for a better network; the gap of"
     ):
-        cvxnn.solve(X, Y, 1.0, method=Global(proof_time=0.5), time_limit=2.0, tol=1e-12)
+        cvxnn.solve(X, Y, 1.0, method=Global(proof_time=0.5), time_limit=1.0, tol=1e-12)
 
 
 def test_advice_without_a_warning_is_sentences():
@@ -159,7 +156,7 @@ def test_advice_without_a_warning_is_sentences():
 @with_long(
     ("seconds", "limit", "parameter"),
     [(0.0, None, "proof_time"), (0.0, 1.0, "proof_time"), (0.3, 1.0, "proof_time"),
-     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")], always=2,
+     ("auto", 1.0, "time_limit"), (100.0, 1.0, "time_limit")],
 )  # fmt: skip
 def test_the_parameter_that_gives_a_proof_more_time_is_named(seconds, limit, parameter):
     # So small a beta that no search ends within a limit, and so large a one that it does.
@@ -233,11 +230,10 @@ def test_estimators_prove_for_as_long_as_they_are_told():
 
 
 @pytest.mark.long
-@with_long("multi_class", ["softmax", "ovr"])
-def test_networks_of_classes_share_the_time(multi_class):
+def test_networks_of_classes_share_the_time():
     labels = np.digitize(Y, [0.0, 1.0])
     plain, long = (
-        cvxnn.ConvexReLUClassifier(45.0, proof_time=seconds, multi_class=multi_class).fit(X, labels)
+        cvxnn.ConvexReLUClassifier(45.0, proof_time=seconds, multi_class="ovr").fit(X, labels)
         for seconds in (0.0, 2.0)
     )
     assert long.dual_gap_ < 0.7 * plain.dual_gap_

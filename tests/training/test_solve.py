@@ -72,7 +72,7 @@ def test_no_seed_does_better_than_another_where_nothing_is_proven():
 
 def test_few_rows_of_high_rank_are_proven():
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((40, 11)), rng.standard_normal(40)
+    X, y = rng.standard_normal((25, 11)), rng.standard_normal(25)
     first, other = (solve(X, y, 4.0, random_state=state) for state in (0, 1))
     for solution in (first, other):
         assert solution.status is Status.OPTIMAL
@@ -110,7 +110,7 @@ def _many_cells() -> tuple[np.ndarray, np.ndarray]:
 )
 def test_predictions_do_not_depend_on_the_random_state(make, beta, loss):
     X, y = make()
-    solutions = [solve(X, y, beta, loss=loss, random_state=seed) for seed in range(3)]
+    solutions = [solve(X, y, beta, loss=loss, random_state=seed) for seed in range(2)]
     assert all(solution.status is Status.OPTIMAL for solution in solutions)
     objectives = [solution.objective for solution in solutions]
     assert np.ptp(objectives) <= 1e-8 * objectives[0]
@@ -134,7 +134,7 @@ def test_interrupt_before_the_first_round(monkeypatch):
 
 def test_sampled_network_stays_in_the_sampled_cells():
     X, y = ring()
-    patterns = sample_patterns(X, 500, 0)
+    patterns = sample_patterns(X, 150, 0)
     solution = solve(X, y, 1e-4, method=Sampled(patterns=patterns))
     reference = solve_with_clarabel(ConvexProgram(X, y, 1e-4, patterns))
     assert solution.objective == pytest.approx(reference.objective, rel=1e-6)
@@ -146,12 +146,12 @@ def test_sampled_network_stays_in_the_sampled_cells():
         assert (signs * row).min(axis=1).max() >= -1e-7
 
 
-@with_long("noise", [1e-8, 1e-6, 1e-10])
+@with_long("noise", [1e-8, 1e-10])
 def test_nearly_parallel_rows_do_not_stop_the_global_method(noise):
     """Their cells are slivers, on which the program loses its digits; the exact method tells."""
     rng = np.random.default_rng(0)
-    points = rng.integers(-3, 4, (40, 2)) + noise * rng.standard_normal((40, 2))
-    X, y = np.column_stack([points, np.ones(40)]), rng.standard_normal(40)
+    points = rng.integers(-3, 4, (25, 2)) + noise * rng.standard_normal((25, 2))
+    X, y = np.column_stack([points, np.ones(25)]), rng.standard_normal(25)
     solution = solve(X, y, 0.01)
     assert solution.status is Status.OPTIMAL
     assert_certified(solution, X, y, 0.01)

@@ -35,7 +35,6 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
-    # Entry by entry: an assignment of arrays takes a second to compile.
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             out[i, j] = rows[i, j]
@@ -82,10 +81,9 @@ def _classes(
     Rows of the class `vanished`, and rows that had vanished before, get -1.
     """
     p, r = rows.shape
-    labels.fill(-1)
-    signs.fill(1.0)
     norms = np.empty(p)
     for j in range(p):
+        labels[j], signs[j] = -1, 1.0
         norms[j] = np.sqrt(dot(rows[j], rows[j]))
     for j in range(p):
         if parent[j] < 0 or parent[j] == vanished:
@@ -112,7 +110,8 @@ def _plane(chosen: Array, r: int) -> Array:
     for filled in range(r):
         v = basis[filled]
         if filled < depth:
-            v[:] = chosen[filled]
+            for i in range(r):
+                v[i] = chosen[filled, i]
         else:
             # The unit vector that is farthest from what is spanned already.
             best, farthest = -1.0, 0
@@ -221,7 +220,11 @@ def walk_flats(
     rows_at, normals = np.empty((depth + 1, p, r)), np.zeros((depth, r))
     labels_at, signs_at = np.full((depth + 1, p), -1), np.ones((depth + 1, p))
     chosen, simple = np.full(depth + 1, -1), np.ones(depth + 1, dtype=np.bool_)
-    rows_at[0], labels_at[0] = coordinates, np.arange(p)
+    # Entry by entry, here and below: an assignment of arrays takes long to compile.
+    for j in range(p):
+        labels_at[0, j] = j
+        for i in range(r):
+            rows_at[0, j, i] = coordinates[j, i]
     level = 0
     while level >= 0:
         if level == depth:
@@ -257,7 +260,8 @@ def walk_flats(
             level -= 1
             continue
         chosen[level] = k
-        normals[level] = rows_at[level, k]
+        for i in range(r):
+            normals[level, i] = rows_at[level, k, i]
         _restrict(rows_at[level], labels_at[level], k, rows_at[level + 1])
         if level + 1 < depth:
             _classes(
@@ -324,13 +328,15 @@ def _insert_arcs(
                     cells = _enlarge(cells)
                     centres = _enlarge(centres)
                     longer = np.zeros(2 * count, dtype=np.uint64)
-                    longer[:count] = hashes
+                    for known in range(count):
+                        longer[known] = hashes[known]
                     hashes = longer
                 slot = _find(table, hashes, cells, word, code)
                 if table[slot] < 0:
                     table[slot] = count
                     hashes[count] = code
-                    cells[count] = word
+                    for w in range(words):
+                        cells[count, w] = word[w]
                     count += 1
                 cell = table[slot]
                 for i in range(r):
@@ -388,7 +394,8 @@ def flippable_rows(
     total = 0
     word = np.zeros(words.shape[1], dtype=np.uint64)
     for cell in range(begin, end):
-        word[:] = words[cell]
+        for w in range(words.shape[1]):
+            word[w] = words[cell, w]
         before = total
         for j in range(p):
             bit = np.uint64(1) << np.uint64(j & 63)

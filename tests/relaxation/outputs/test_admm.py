@@ -91,9 +91,7 @@ PROGRAMS = {
 }
 
 
-@with_long("n_workers", [4, 1])
-@with_long("size", [4, 8])
-@pytest.mark.parametrize("name", PROGRAMS)
+@with_long("name, size, n_workers", [("softmax", 4, 1), ("squared", 8, 4)], ids=str)
 def test_it_comes_to_the_value_of_the_relaxation(name, size, n_workers):
     rng = np.random.default_rng(3)
     X, Y, beta = rng.standard_normal((8, 2)), rng.standard_normal((8, 2)), 0.5

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -64,8 +65,11 @@ ORDER = [3 * k + k % 3 for k in range(len(LOSSES))]
 ORDER += [k for k in range(len(CASES)) if k not in ORDER]
 
 
-@with_long("block", [5, 12])
-@with_long("name, d, c, weighted, intercept", [CASES[k] for k in ORDER], always=len(LOSSES))
+@with_long(
+    "name, d, c, weighted, intercept, block",
+    [(*CASES[k], block) for k, block in zip(ORDER, cycle((5, 12, 5, 12, 12)), strict=False)],
+    always=len(LOSSES),
+)
 def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
     loss = LOSSES[name]
     X, Y = drawn(d + c, loss, d=d, c=c)
@@ -142,8 +146,9 @@ def test_a_readout(slope):
     assert proof.bounds[0] >= np.linalg.norm(proof.V.T @ layer.activations(units), axis=0).max()
 
 
-@with_long("intercept", [True, False])
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@with_long(
+    "loss, intercept", [(SoftmaxLoss(), True), (SquaredLoss(), False)], ids=["softmax", "squared"]
+)
 def test_rows_of_zeros_and_copies(loss, intercept):
     X, Y = drawn(7, loss)
     X[3] = 0.0
@@ -191,6 +196,7 @@ def test_a_bad_network_does_no_harm():
     assert found.bound(problem) == pytest.approx(none.bound(problem), rel=1e-9)
 
 
+@pytest.mark.long
 def test_rows_of_no_weight_to_speak_of():
     X, Y = drawn(11, SquaredLoss())
     loss = WeightedLoss(SquaredLoss(), np.r_[np.full(6, 1e-9), np.ones(6)])
@@ -233,11 +239,12 @@ def test_an_interrupt_is_raised_by_the_next_check():
         interrupts.check_interrupt()
 
 
+@pytest.mark.long
 def test_threads_change_no_more_than_rounding():
-    X, Y = drawn(15, SoftmaxLoss(), n=24)
+    X, Y = drawn(15, SoftmaxLoss(), n=12)
     problem = Problem(Layer(X), Y, 0.3, SoftmaxLoss())
     one, two = (
-        improved(problem, Neurons.none(3, 3), block=6, largest=12, most=150, threads=threads)
+        improved(problem, Neurons.none(3, 3), block=3, largest=6, most=100, threads=threads)
         for threads in (1, 3)
     )
     assert two.bound(problem) == pytest.approx(one.bound(problem), rel=1e-4)

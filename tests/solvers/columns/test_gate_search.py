@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import LOSSES, draw_rows, masks_of
 
@@ -58,6 +58,7 @@ def test_the_optimality_conditions_hold_at_the_end(loss):
 
 
 @any_loss
+@settings(max_examples=4)
 @given(seed=st.integers(0, 999))
 def test_every_round_leaves_a_valid_answer(loss, seed):
     X, y, gates, search = random_search(loss, n=9, d=2, count=8, beta=0.02, seed=seed)

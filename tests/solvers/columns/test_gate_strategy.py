@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import LOSSES, draw_rows
 
@@ -106,6 +106,7 @@ def test_there_is_no_opening_from_the_largest_beta_on(gates):
 
 
 @any_loss
+@settings(max_examples=4)
 @given(seed=st.integers(0, 999), is_drawn=st.booleans())
 def test_the_first_proof_holds_for_all_gates_there_may_be(loss, seed, is_drawn):
     X, y = draw_rows(loss, 6, 2, seed)

@@ -118,8 +118,9 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     assert search.objective <= before and len(search.neurons) > 0
 
 
-@with_long("name", (*LOSSES[1:], *COUNTS), always=2)
-@with_long("is_weighted", [True, False])
+@with_long(
+    "name, is_weighted", [("poisson", True), *((loss, True) for loss in LOSSES[1:])], ids=str
+)
 def test_other_losses_with_and_without_weights(name, is_weighted):
     X, y = planted()
     loss, weights = as_loss(name), np.random.default_rng(1).uniform(0.5, 2.0, len(y))

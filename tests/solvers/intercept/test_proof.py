@@ -34,7 +34,14 @@ from cvxnn.solvers.intercept.proof import (
 LOSSES = [
     SquaredLoss(), HuberLoss(0.3), LogisticLoss(), SquaredHingeLoss(), PoissonLoss(), GammaLoss(),
 ]  # fmt: skip
-each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+# Each loss with rows of its own, which have weights in every second problem.
+each_problem = with_long(
+    "loss, seed",
+    [(loss, seed) for seed, loss in enumerate(LOSSES)]
+    + [(loss, seed + 1) for seed, loss in enumerate(LOSSES)],
+    always=len(LOSSES),
+    ids=lambda pair: f"{type(pair[0]).__name__}-{pair[1]}",
+)
 
 
 def drawn(loss, seed, n=9, beta=0.3):
@@ -83,8 +90,7 @@ def test_what_is_balanced_already_stays_and_what_has_one_sign_goes():
     assert tiny.sum() == 0.0
 
 
-@each_loss
-@with_long("seed", range(4))
+@each_problem
 def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
     problem, rng = drawn(loss, seed)
     loss, y = problem.loss, problem.y
@@ -106,8 +112,7 @@ def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
     assert seen > 5
 
 
-@each_loss
-@with_long("seed", range(4))
+@each_problem
 def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
     problem, rng = drawn(loss, seed)
     loss, y = problem.loss, problem.y
@@ -115,10 +120,10 @@ def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
     reached = problem.value(np.full_like(y, constant))
     reach = intercept_reach(problem, constant, reached)
     lowest = min(
-        problem.value(f + best_offset(loss, f, y), size) for f, size in networks(problem, rng, 300)
+        problem.value(f + best_offset(loss, f, y), size) for f, size in networks(problem, rng, 200)
     )
     mixing, bounds = Mixing(problem, reach), []
-    for f, _ in networks(problem, rng, 10):
+    for f, _ in networks(problem, rng, 6):
         b = best_offset(loss, f, y)
         # Beside intercepts that are too small, too large, and just right.
         points = [problem.residual(f + b + move) for move in (-0.3, 0.2, 0.0)]

@@ -43,7 +43,7 @@ def force_left(problem: Problem[Layer], neurons: Neurons) -> float:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 4), st.integers(1, 6))
-@settings(max_examples=40)
+@settings(max_examples=12)
 def test_never_raises_the_objective(seed, n, r, steps):
     rng = np.random.default_rng(seed)
     X, y = rng.standard_normal((n, r)), rng.standard_normal(n)
@@ -52,7 +52,7 @@ def test_never_raises_the_objective(seed, n, r, steps):
     assert_no_worse(problem, neurons, descend_over_kinks(problem, neurons, steps=steps))
 
 
-@with_long("seed", range(10), always=5)
+@with_long("seed", range(5), always=2)
 def test_ends_at_a_stationary_point_with_few_steps_next_to_it(seed):
     problem, neurons = started(seed)
     rest = descend_over_kinks(problem, neurons, steps=60)

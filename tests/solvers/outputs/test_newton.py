@@ -94,9 +94,10 @@ def test_gradient_of_the_descent(name, slope):
     np.testing.assert_allclose(np.concatenate([part.ravel() for part in slopes]), found, atol=1e-5)
 
 
-@pytest.mark.parametrize("intercept", [False, True])
-@pytest.mark.parametrize("slope", [0.0, 0.2])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    ("name", "slope", "intercept"),
+    [*zip(LOSSES, (0.2, 0.0, 0.0, 0.2), (True, True, False, False), strict=True)],
+)
 def test_neurons_come_to_rest(name, slope, intercept):
     data = problem(LOSSES[name], slope=slope)
     descent = OutputsDescent(data, UNLIMITED, intercept=intercept)

@@ -61,7 +61,7 @@ def test_the_bound_has_the_digits_of_the_objective(seed):
     assert solution.status is Status.OPTIMAL
 
 
-@with_long("seed", [5, 1, 6, 7])
+@with_long("seed", [5, 7])
 def test_rounds_do_not_drown_in_neurons(seed):
     # With more than n c of them nothing brings them to rest, and the search stalls.
     rng = np.random.default_rng(seed)
@@ -70,7 +70,7 @@ def test_rounds_do_not_drown_in_neurons(seed):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@with_long("beta", [3e-29, 1e-17, 1e-20])
+@with_long("beta", [3e-29, 1e-17])
 def test_a_beta_that_leaves_no_curvature(beta):
     # Predictions cost nothing, and those of the targets themselves are the best.
     X, _ = drawn(2, 4, 3, 0)
@@ -105,17 +105,17 @@ def local_optimum(X, Y, beta, loss, rng, *, intercept, k=20):
 LOSSES = [(SquaredLoss(), 2), (SoftmaxLoss(), 3), (HuberLoss(0.3), 2)]
 ROWS = [(3, True), (2, False), (3, False), (2, True)]
 # Each loss with other rows before the rest.
-PAIRS = [(*LOSSES[k % 3], *ROWS[k % 4]) for k in range(12)]
+PAIRS = [(*LOSSES[k % 3], *ROWS[k % 4]) for k in range(6)]
 
 
 @with_long("loss, c, d, intercept", PAIRS, always=3, ids=str)
 def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
-    X, Y = drawn(25, d, c, 3, labels=loss.has_labels)
+    X, Y = drawn(15, d, c, 3, labels=loss.has_labels)
     solution = solve(X, Y, 0.3, loss=loss, tol=1e-5, intercept=intercept)
     assert solution.status is Status.OPTIMAL and solution.gap <= 1e-5
     assert intercept == solution.network.intercept.any()
     rng = np.random.default_rng(4)
-    found = min(local_optimum(X, Y, 0.3, loss, rng, intercept=intercept) for _ in range(10))
+    found = min(local_optimum(X, Y, 0.3, loss, rng, intercept=intercept) for _ in range(5))
     assert found >= solution.dual_bound * (1.0 - 1e-12)
     assert found >= solution.objective * (1.0 - 1e-5)
     network = solution.network

@@ -16,7 +16,7 @@ def residual(X, y, beta):
     return y - cvxnn.solve(X, y, beta=beta).network(X)
 
 
-@with_long("seed", range(4), always=1)
+@with_long("seed", range(2))
 def test_at_the_residual_of_two_layers_the_interval_is_that_of_all_choices(seed):
     X, y = drawn(seed)
     beta = 0.03 * cvxnn.largest_beta(X, y)
@@ -31,7 +31,7 @@ def test_at_the_residual_of_two_layers_the_interval_is_that_of_all_choices(seed)
 
 
 def test_the_best_one_has_the_lower_bound():
-    X, y = noisy_tent(10)
+    X, y = noisy_tent(7)
     v = residual(X, y, 0.02)
     interval = gauge_interval(X, v, np.random.default_rng(0))
     (W,), (b,) = interval.best.directions, interval.best.inner
@@ -43,7 +43,7 @@ def test_the_best_one_has_the_lower_bound():
 
 @pytest.mark.long
 def test_a_threshold_ends_it_as_soon_as_it_is_decided():
-    X, y = noisy_tent(10)
+    X, y = noisy_tent(8)
     v = residual(X, y, 0.02)
     interval = gauge_interval(X, v, np.random.default_rng(0))
     below = gauge_interval(X, v, np.random.default_rng(0), threshold=0.9 * interval.lower)

@@ -18,7 +18,7 @@ from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.solvers.parallel.strategy import ParallelStrategy
 
 
-@with_long("seed", range(6), always=1)
+@with_long("seed", range(3))
 def test_the_optimum_is_that_of_the_program_of_all_blocks(seed):
     X, y = drawn(seed, n=4)
     beta = 0.05 * cvxnn.largest_beta(X, y)
@@ -29,7 +29,7 @@ def test_the_optimum_is_that_of_the_program_of_all_blocks(seed):
     assert search.objective == pytest.approx(reference, rel=2e-6)
 
 
-@with_long("seed", range(20), always=2)
+@with_long("seed", range(5))
 def test_small_problems_are_certified_and_no_local_search_is_below(seed):
     X, y = drawn(seed)
     beta = 0.03 * cvxnn.largest_beta(X, y)
@@ -38,14 +38,14 @@ def test_small_problems_are_certified_and_no_local_search_is_below(seed):
     assert search.objective == pytest.approx(plain_objective(X, y, beta, search.neurons), rel=1e-10)
     assert search.bound == search.proof.bound(problem_of(X, y, beta))
     assert len(search.neurons) <= len(y)
-    starts = 40 if seed else 8
+    starts = 20 if seed else 8
     best = min(descended(X, y, beta, 8, 3, start) for start in range(starts))
     assert best >= search.bound * (1.0 - 1e-9)
 
 
 @pytest.mark.long
 def test_depth_helps_on_a_tent():
-    X, y = noisy_tent(12)
+    X, y = noisy_tent(10)
     two = cvxnn.solve(X, y, beta=0.02)
     search = solved(X, y, 0.02, tol=1e-4)
     assert search.gap <= 1e-4

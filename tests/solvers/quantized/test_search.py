@@ -51,7 +51,7 @@ def relaxed(X, y, beta):
     return program, program.proof().bound(problem)
 
 
-@with_long("seed", range(50), always=3)
+@with_long("seed", range(6), always=2)
 def test_bound_optimum_and_network_are_in_order(seed):
     X, y = drawn(seed, 30, 4)
     beta = 0.1 * cvxnn.largest_beta(X, y, model="quantized")
@@ -84,7 +84,7 @@ def hurried(X, y, beta, **options):
 
 def test_many_features_have_a_proven_gap():
     X, y = drawn(0, 200, 50)
-    beta = 0.2 * cvxnn.largest_beta(X, y, model="quantized", time_limit=1.0)
+    beta = 0.2 * cvxnn.largest_beta(X, y, model="quantized", time_limit=0.3)
     solution = hurried(X, y, beta, method=cvxnn.Global(proof_time=0.1))
     assert solution.status is Status.STATIONARY and solution.gap < 0.2
     assert solution.advice
