@@ -144,6 +144,16 @@ def check_state(search: PenalisedSkipSearch, y: FloatArray, kept: float) -> None
     assert search.bound <= optimum * (1.0 + 1e-6) <= again * (1.0 + 2e-6)
 
 
+def test_what_the_search_under_way_has_reached_is_taken_over():
+    _, y = data()
+    search = penalised("squared", 0.2)
+    search.step(1e-6)
+    kept = search.objective
+    search.finish(1e-6, quick=True)
+    assert search.objective < kept
+    check_state(search, y, kept)
+
+
 def test_no_time_for_the_first_search():
     with pytest.raises(OutOfTimeError):
         penalised("squared", 0.2, Deadline(0.0))
