@@ -165,3 +165,33 @@ def test_scores_of_frames_are_those_in_memory():
         for extra in ((), (weights,)):
             found = model.score(*in_frames(X, target, *extra))
             assert found == pytest.approx(model.score(frame, target, *extra), rel=1e-10)
+
+
+def test_scores_and_predictions_of_blocks_without_weights_or_rows():
+    """Weights of 0 on a whole block, and blocks that a filter has emptied."""
+    X, y = (part[:300] for part in rows())
+    weights = (np.arange(300) >= 100) * (1.0 + np.arange(300) % 3)
+    labels = np.where(y > np.median(y), "high", "low")
+    classifier = ConvexReLUClassifier(beta=3.0, max_iter=2, time_limit=5.0)
+    regressor = ConvexReLURegressor(beta=30.0, max_iter=2, time_limit=5.0)
+    for model, target in ((classifier, labels), (regressor, y)):
+        model.fit(X, target)
+        held, of_target, of_rows = (in_dask(part, 100) for part in (X, target, weights))
+        wanted = model.score(X, target, weights)
+        assert model.score(held, of_target, of_rows) == pytest.approx(wanted, rel=1e-10)
+        with pytest.raises(cvxnn.InputError, match="must not be zero for every row"):
+            model.score(held, of_target, 0.0 * weights)
+        left = of_rows > 0.0
+        found = model.score(held[left], of_target[left], of_rows[left])
+        assert found == pytest.approx(wanted, rel=1e-10)
+        assert np.array_equal(model.predict(held[left]).compute(), model.predict(X[100:]))
+        with pytest.raises(cvxnn.InputError, match=r"of shape \(n, d\)"):
+            model.predict(held[:, 0])
+    left = in_dask(weights, 100) > 0.0
+    probabilities = classifier.predict_proba(in_dask(X, 100)[left]).compute()
+    assert np.array_equal(probabilities, classifier.predict_proba(X[100:]))
+    frame = pd.DataFrame({"a": X[:, 0], "row": np.arange(300.0)})
+    regressor.fit(frame, y)
+    held = dd.from_pandas(frame, npartitions=3)
+    found = regressor.predict(held[held["row"] >= 100.0]).compute()
+    assert np.array_equal(np.asarray(found), regressor.predict(frame[100:]))

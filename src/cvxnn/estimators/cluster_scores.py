@@ -104,13 +104,22 @@ def _sums(function: Callable[..., Any], f: Any, y: Any, weights: Any, *rest: Any
         *[dask.delayed(_block_sums)(function, *part, *rest) for part in zip(*parts, strict=True)]
     )
     sums, totals = zip(*found, strict=True)
-    return sum(sums), sum(totals)
+    total = sum(totals)
+    if not total:
+        raise InputError("sample_weight must not be zero for every row.")
+    return sum(sums), total
 
 
 def _block_sums(function: Callable[..., Any], f: Any, y: Any, weights: Any, *rest: Any) -> Any:
     f, y = np.asarray(f), np.asarray(y)
-    counts = np.ones(len(y)) if weights is None else check_weights(np.asarray(weights), len(y))
+    counts = np.ones(len(y)) if weights is None else _counts(np.asarray(weights))
     return function(f, y, counts, *rest), float(counts.sum())
+
+
+def _counts(weights: Array) -> FloatArray:
+    """Weights of a block, which may be all 0: those of others are not."""
+    has_any = bool(weights.any())
+    return check_weights(weights, len(weights)) if has_any else np.zeros(len(weights))
 
 
 def _right(predicted: Array, labels: Array, weights: FloatArray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -129,19 +130,27 @@ def in_columns(numbers: Any, count: int) -> Any:
 def by_blocks(function: Callable[[Any], Array], X: Collection) -> Any:
     """A function of rows, such as predictions, of rows in dask: an array in dask.
 
-    Rows of a frame have their names.
+    Rows of a frame have their names. Blocks without rows, as filters leave them, are not asked.
     """
+    if getattr(X, "ndim", None) != 2:
+        raise InputError("X must be an array or a data frame of dask, of shape (n, d).")
     some = np.zeros((1, X.shape[1]))
     if hasattr(X, "columns"):
         import pandas as pd
 
-        meta = function(pd.DataFrame(some, columns=list(X.columns)))
-        return X.map_partitions(function, meta=meta[:0])
-    meta = function(some)
+        nothing = function(pd.DataFrame(some, columns=list(X.columns)))[:0]
+        return X.map_partitions(_of_rows, function, nothing, meta=nothing)
+    nothing = function(some)[:0]
     rows = X.rechunk({1: -1})
-    if meta.ndim == 1:
-        return rows.map_blocks(function, dtype=meta.dtype, drop_axis=1)
-    return rows.map_blocks(function, dtype=meta.dtype, chunks=(rows.chunks[0], (meta.shape[1],)))
+    of_rows = partial(_of_rows, function=function, nothing=nothing)
+    if nothing.ndim == 1:
+        return rows.map_blocks(of_rows, dtype=nothing.dtype, drop_axis=1)
+    chunks = rows.chunks[0], (nothing.shape[1],)
+    return rows.map_blocks(of_rows, dtype=nothing.dtype, chunks=chunks)
+
+
+def _of_rows(block: Any, function: Callable[[Any], Array], nothing: Array) -> Array:
+    return function(block) if len(block) else nothing
 
 
 def _distinct(chunk: Any) -> Array:

@@ -83,6 +83,8 @@ class SpreadCertificate:
         reason, first = "", reports[0]
         if failed:
             reason = f"Part {failed[0]}: {reports[failed[0]].reason}"
+        elif len({_subject(report) for report in reports}) > 1:
+            reason = "Its parts are about other losses or networks than each other."
         elif beta > self.beta:
             reason = (
                 f"The betas of its parts sum to {float(beta):.9g}, above its own of "
@@ -105,3 +107,8 @@ class SpreadCertificate:
             "A certificate over a cluster has the size of the data and stays there, so that it "
             "cannot be saved: verify it while the client lives, or keep its bounds."
         )
+
+
+def _subject(report: Verification) -> tuple[object, ...]:
+    """What a part is about, up to its rows and its share of beta."""
+    return report.loss, report.network, tuple(report.settings), report.intercept
