@@ -103,7 +103,7 @@ def outcomes(*, quick: bool) -> list[Outcome]:
 
 
 def draw_shapes(path: Path) -> None:
-    """The figure of docs/additive.md; needs matplotlib."""
+    """The figure of docs/guide/additive.md; needs matplotlib."""
     from cvxnn.plotting import plot_shapes
 
     data = load_diabetes(scaled=False)

@@ -1,4 +1,4 @@
-"""The table of `docs/models.md`: what can be done with which model, as the code declares it.
+"""The table of `docs/guide/models.md`: what can be done with which model, as the code declares it.
 
 python benchmarks/capabilities.py [--write]
 """
@@ -14,7 +14,7 @@ from cvxnn import Conv, Model, Parallel, ReLU
 from cvxnn.methods import METHODS
 from cvxnn.models.base import Capabilities, known_models
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "guide" / "models.md"
 # The table is between two comments.
 PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- end of capabilities -->)", re.DOTALL)
 # Settings that change what can be done with a kind; every kind has a line without any.
@@ -54,7 +54,7 @@ def _line(cells: list[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="into docs/models.md")
+    parser.add_argument("--write", action="store_true", help="into docs/guide/models.md")
     if parser.parse_args().write:
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(PLACE.sub(rf"\g<1>{table()}\g<2>", page), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The figures of docs/optimal_set.md; needs matplotlib.
+"""The figures of docs/guide/optimal_set.md; needs matplotlib.
 
 python benchmarks/optimal_set_figures.py [folder]
 """

@@ -218,7 +218,7 @@ def distances(repeats: int) -> tuple[FloatArray, FloatArray, float]:
 
 
 def draw_distances(path: Path) -> None:
-    """The figure of docs/quantised.md; needs matplotlib."""
+    """The figure of docs/guide/quantised.md; needs matplotlib."""
     import matplotlib.pyplot as plt
 
     counts, found, size = distances(30)

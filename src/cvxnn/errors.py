@@ -17,15 +17,43 @@ _INNER = {"cvxnn", "sklearn", "joblib", "contextlib"}
 
 
 class InputError(ValueError):
-    """An argument is not what the function accepts; the message names it."""
+    """An argument is not what the function accepts; the message names it.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> cvxnn.solve([[1.0]], [1.0], beta=-1.0)
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: beta must be a finite number above 0, got -1.0.
+    """
 
 
 class TooManyPatternsError(InputError):
-    """The arrangement of the data has more patterns than may be enumerated."""
+    """The arrangement of the data has more patterns than may be enumerated.
+
+    Examples
+    --------
+    >>> import cvxnn, numpy as np
+    >>> X = np.random.default_rng(0).standard_normal((60, 8))
+    >>> cvxnn.solve(X, X[:, 0], beta=1.0, method="exact")
+    Traceback (most recent call last):
+    cvxnn.errors.TooManyPatternsError: The arrangement has 60 distinct hyperplanes of rank 8: ...
+    """
 
 
 class ModelFileError(ValueError):
-    """A model file is damaged, or was not written by cvxnn."""
+    """A model file is damaged, or was not written by cvxnn.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, cvxnn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "network.npz")
+    ...     _ = path.write_bytes(b"no network")
+    ...     cvxnn.load_network(path)
+    Traceback (most recent call last):
+    cvxnn.errors.ModelFileError: ...network.npz is damaged, or not a network that cvxnn wrote.
+    """
 
 
 # Any: the module is only there with an extra.

@@ -29,7 +29,16 @@ _MOST_PRODUCTS = 1 << 30
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A number, and a bound on its rounding error."""
+    """A number, and a bound on its rounding error.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> network = cvxnn.TwoLayerNetwork([[1.0, -1.0]], [2.0])
+    >>> found = network.evaluate([[3.0, 1.0]], [4.0], 1.0, cvxnn.SquaredLoss())
+    >>> found.value, found.error < 1e-12
+    (3.0, True)
+    """
 
     value: float
     error: float

@@ -40,7 +40,14 @@ class Arrangement(Protocol):
 
 
 class Method(Settings, ABC):
-    """Which blocks are in the program, and so what is proven of its optimum."""
+    """Which blocks are in the program, and so what is proven of its optimum.
+
+    Examples
+    --------
+    >>> from cvxnn import Exact, Sampled
+    >>> Exact().covers_all, Sampled(n_samples=100).covers_all
+    (True, False)
+    """
 
     name: ClassVar[str]
     # Patterns that were chosen by hand; None where the method finds its own.
@@ -308,7 +315,7 @@ class FrankWolfe(Proving):
     The objective is within ``O(L (T R)^2 / k)`` of the optimum after k rounds, for a loss of
     curvature L and activations of length R, and no faster as a rule: most runs end with
     ITERATION_LIMIT and the gap that is proven. The gap of the method itself, ``t beta - v'f + T
-    max(M - beta, 0)`` at the residual v, is in :attr:`cvxnn.results.Progress.method_bound`, with
+    max(M - beta, 0)`` at the residual v, is in `method_bound` of :class:`cvxnn.Progress`, with
     an upper bound of an oracle for M; that of the other methods, at the same v, is never below it.
     It has no intercept, and no loss with kinks or of counts.
 

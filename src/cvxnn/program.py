@@ -52,6 +52,14 @@ class KKTResiduals:
         Largest ``-(2 D_c - I) X z_c`` over rows and blocks.
     complementarity : float
         ``sum |rho_c * G_c z_c|`` over rows and blocks, divided by the objective.
+
+    Examples
+    --------
+    >>> import cvxnn, numpy as np
+    >>> X = np.array([[1.0]])
+    >>> program = cvxnn.ConvexProgram(X, [2.0], 0.5, cvxnn.PatternSet.from_directions(X, X))
+    >>> program.kkt_residuals(np.array([[1.5], [0.0]]), multipliers=np.zeros((2, 1))).stationarity
+    0.0
     """
 
     stationarity: float

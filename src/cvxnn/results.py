@@ -24,7 +24,18 @@ def _by_name(member: Enum, proto: object) -> tuple[Any, ...]:
 
 
 class Status(Enum):
-    """How a run ended, the best end first; each value is the sentence a user reads."""
+    """How a run ended, the best end first; each value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> solution = cvxnn.solve(X, y, beta=1.0)
+    >>> solution.status is Status.OPTIMAL, solution.status.is_success
+    (True, True)
+    >>> Status.TIME_LIMIT.value
+    'time_limit was reached; the best network so far is returned with the gap it has.'
+    """
 
     OPTIMAL = (
         "The certified gap is within tol: "
@@ -127,6 +138,12 @@ class Certificate:
         The exact objective of the network differs from `objective` by this at most.
     objective_floor : float
         As for :class:`Solution`.
+
+    Examples
+    --------
+    >>> certificate = Certificate(2.0, dual_bound=1.5, oracle_bound=1.2, objective_error=0.0)
+    >>> certificate.gap
+    0.25
     """
 
     objective: float
@@ -137,7 +154,7 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        """Relative gap, with the error of the objective, see :func:`relative_gap`."""
+        """Relative gap, with the error of the objective, as of :class:`Solution`."""
         error, floor = self.objective_error, self.objective_floor
         return relative_gap(self.objective, self.dual_bound, error, floor)
 
@@ -163,6 +180,17 @@ class Progress:
     method_bound : float, optional
         The best lower bound that the method itself comes with, where it has one: Frank and
         Wolfe's. Up to rounding it is not above `dual_bound`.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> rounds = []
+    >>> solution = cvxnn.solve(X, y, beta=1.0, callback=rounds.append)
+    >>> rounds[0].objective > rounds[-1].objective, rounds[0].gap > rounds[-1].gap
+    (True, True)
+    >>> rounds[-1].iteration + 1 == solution.n_iter
+    True
     """
 
     iteration: int
@@ -175,7 +203,7 @@ class Progress:
 
     @property
     def gap(self) -> float:
-        """Relative gap, see :func:`relative_gap`."""
+        """Relative gap, as of :class:`Solution`."""
         return relative_gap(self.objective, self.dual_bound)
 
 
@@ -227,6 +255,18 @@ class Solution(Generic[N]):
         stays on the cluster, and there is none for so many rows that it would fill that.
     advice : str
         What would narrow the gap, in sentences; "" where the status says it all.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> solution = cvxnn.solve(X, y, beta=1.0)
+    >>> print(solution.status.name, f"{solution.objective:.4f} {solution.dual_bound:.4f}")
+    OPTIMAL 9.7259 9.7259
+    >>> solution.gap <= solution.tol
+    True
+    >>> solution.network.forward(X).shape
+    (50,)
     """
 
     network: N
@@ -273,7 +313,16 @@ class Solution(Generic[N]):
 
 
 class Verdict(Enum):
-    """What :func:`cvxnn.certify` found; each value is the sentence a user reads."""
+    """What :func:`cvxnn.certify` found; each value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [1.0])  # 1 everywhere
+    >>> cvxnn.certify(network, X, y, beta=1.0).verdict.value
+    'The network is not optimal: a better one is known.'
+    """
 
     OPTIMAL = Status.OPTIMAL.value
     IMPROVABLE = "The network is not optimal: a better one is known."
@@ -334,7 +383,7 @@ class ImprovingNeuron:
 
     @property
     def sign(self) -> float:
-        """Of one output: the s, 1 or -1; of several there is none, but :attr:`output`."""
+        """Of one output: the s, 1 or -1; of several there is none, but `output`."""
         if np.ndim(self.output):
             raise InputError("A neuron of several outputs has no sign; take its output.")
         return float(self.output)
@@ -395,6 +444,18 @@ class NetworkCertificate(Certificate):
     certificate : BoundCertificate, optional
         What it takes to recompute `dual_bound` from the data alone, for X as the network reads
         it: with the column of ones where there is one.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [1.0])  # 1 everywhere
+    >>> certificate = cvxnn.certify(network, X, y, beta=1.0)
+    >>> print(certificate.verdict.name, certificate.objective, f"{certificate.dual_bound:.4f}")
+    IMPROVABLE 57.0 9.7259
+    >>> better = certificate.improving_neuron.added_to(network)
+    >>> better.objective(X, y, 1.0) < certificate.objective
+    True
     """
 
     verdict: Verdict

@@ -20,8 +20,8 @@ def options(command):
     ("page", "commands"),
     [
         ("README.md", {"fit", "predict", "solve"}),
-        ("docs/command_line.md", {"fit", "predict", "solve"}),
-        ("docs/study.md", {"study"}),
+        ("docs/guide/command_line.md", {"fit", "predict", "solve"}),
+        ("docs/guide/study.md", {"study"}),
     ],
 )
 def test_commands_and_their_options_are_there(page, commands):
@@ -35,7 +35,7 @@ def test_commands_and_their_options_are_there(page, commands):
 
 
 def test_options_in_the_text_are_those_of_fit_or_predict():
-    text = (ROOT / "docs/command_line.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/guide/command_line.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(--[a-z0-9-]+)", text))
     assert {"--drop", "--keep", "--category", "--holdout", "--task"} <= named
     assert named <= options("fit") | options("predict")

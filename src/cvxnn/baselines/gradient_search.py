@@ -60,7 +60,7 @@ class LocalSearch:
         The last network of every trial; of one that diverged, the last that was
         recorded with a finite objective.
     objectives : ndarray, shape (T,)
-        Objective of `networks`, recomputed by :meth:`TwoLayerNetwork.objective`.
+        Objective of `networks`, recomputed by :meth:`cvxnn.TwoLayerNetwork.objective`.
     monitored : ndarray, shape (T, K, p), optional
         ``f(X_monitor)`` at the recorded iterations, NaN from where a trial
         diverged; None without `X_monitor`.
@@ -130,7 +130,7 @@ def local_search(
 ) -> LocalSearch:
     """Minimise (2) over the weights by a gradient method, from several random starts.
 
-    The objective is (2) of the seed paper at a fixed width m,
+    The objective is (2) of the seed paper at a fixed width m::
 
         1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 

@@ -109,7 +109,7 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         ----------
         X : array-like, shape (n, d), or (n, ...) for images and patches
             Dense. Rows may be in dask where beta is not chosen by cross-validation: see
-            ``docs/clusters.md``.
+            :doc:`/guide/clusters`.
         y : array-like, shape (n,), or (n, c) for c targets of a regressor
             Numbers, or for a classifier labels.
         sample_weight : array-like, shape (n,), optional

@@ -202,14 +202,14 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
 class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     """Two-layer network for classification, trained as a convex program.
 
-    For two classes, y = -1 and 1, it minimises
+    For two classes, y = -1 and 1, it minimises::
 
         sum_i w_i l(y_i f(x_i)) + beta/2 sum_j (||u_j||^2 + a_j^2)
 
     over networks of any width, by default ``f(x) = sum_j (x'u_j)_+ a_j + b``: a sum over the
     samples, not a mean. By default x is standardised inside, so that its units do not matter.
     More classes share the neurons of one network, which has an output for each, and is trained as
-    multinomial logistic regression is:
+    multinomial logistic regression is::
 
         sum_i w_i (log(sum_k exp f_k(x_i)) - f_{y_i}(x_i)) + beta/2 sum_j (||u_j||^2 + ||a_j||^2)
 

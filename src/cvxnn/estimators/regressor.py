@@ -151,7 +151,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
 class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     """Two-layer network for regression, trained as a convex program.
 
-    Minimises
+    Minimises::
 
         sum_i w_i l(f(x_i), y_i) + beta/2 sum_j (||u_j||^2 + a_j^2)
 

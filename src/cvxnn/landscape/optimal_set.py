@@ -45,7 +45,7 @@ class OptimalSet:
     ``s r'(X u)_+ = beta ||u||`` with s the sign of its output weight, the largest
     value there is. In each closed cell of the arrangement of X at most one unit
     direction attains it for each sign: the projection of ``s X'D r`` on the cone
-    of the cell. With the k directions ``u_j, s_j`` so found, the optima are
+    of the cell. With the k directions ``u_j, s_j`` so found, the optima are::
 
         W = { w >= 0 :  sum_j w_j s_j (X u_j)_+ = f(X) },
 

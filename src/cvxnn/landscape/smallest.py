@@ -47,6 +47,15 @@ class SmallestNetwork:
     method : str
         ``"mixed-integer"``: the search for the smallest was exact; ``"greedy"``:
         the smallest of some vertices of the set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import OptimalSet
+    >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> smallest = OptimalSet(X, np.ones(4), beta=0.1).smallest_network()
+    >>> smallest.network.n_neurons, smallest.lower_bound, smallest.is_proven
+    (2, 2, True)
     """
 
     network: TwoLayerNetwork

@@ -98,7 +98,7 @@ class Loss(ABC):
         Whether parabolas can be nowhere below it: without, steps have to be tried.
     is_kinked : bool
         Whether it has kinks, where there is no gradient: those of
-        :class:`~cvxnn.losses.kinked.KinkedLoss`, and others made of them.
+        ``cvxnn.losses.kinked``, and others made of them.
     joins_outputs : bool
         Whether it is a function of all outputs of a row, and not the sum of one for each. Of
         several outputs predictions, targets and dual points have the shape (n, c); then methods
@@ -106,6 +106,17 @@ class Loss(ABC):
     takes_any_array : bool
         Whether values, gradient, curvature, factors and majorizer are also for arrays of other
         libraries than numpy that follow the array API standard.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import HuberLoss
+    >>> prediction, y = np.array([0.0, 0.5]), np.array([3.0, 0.0])
+    >>> loss = HuberLoss(delta=1.0)
+    >>> loss.values(prediction, y), loss.gradient(prediction, y)
+    (array([2.5  , 0.125]), array([-1. ,  0.5]))
+    >>> loss.value(prediction, y)
+    2.625
     """
 
     is_quadratic: bool = False

@@ -55,6 +55,13 @@ class Capabilities:
         a :func:`cvxnn.descent_path` for it.
     kinks : bool
         Whether a loss may have kinks.
+
+    Examples
+    --------
+    >>> from cvxnn import ReLU
+    >>> can = ReLU(features=1).capabilities
+    >>> can.methods, can.warm_start, can.certify
+    (('global',), True, False)
     """
 
     methods: tuple[str, ...] = ("global",)
@@ -118,6 +125,16 @@ class Model(Settings, ABC):
         Whether a network reads images of any size, so that exports are told which.
     smooths_gradually : bool
         Whether a loss with kinks is smoothed over widths that fall step by step.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> model = cvxnn.ReLU(slope=0.1)
+    >>> model.label, model.kind.__name__
+    ('ReLU(slope=0.1)', 'TwoLayerNetwork')
+    >>> X, y = cvxnn.load_ring()
+    >>> type(cvxnn.solve(X, y, beta=1.0, model=model).network) is model.kind
+    True
     """
 
     kind: ClassVar[type[Network]]
@@ -420,7 +437,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Network, dict[str, Any]]
     Raises
     ------
     InputError, FileNotFoundError, OSError, ImportError, ModelFileError
-        As :meth:`cvxnn.networks.Network.load_with_metadata`, which reads one kind only.
+        As :meth:`cvxnn.Network.load_with_metadata`, which reads one kind only.
 
     Examples
     --------

@@ -79,7 +79,7 @@ class CircularConv(BilinearModel):
     """``f(X) = sum_j X C(u_j) w_j`` with circulant ``C(u)``; one filter suffices.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``. With the unitary DFT F the optimum
-    is that of
+    is that of::
 
         min_z l(X F z, y) + beta / sqrt(d) ||z||_1
 

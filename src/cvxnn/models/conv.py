@@ -299,7 +299,7 @@ class Conv(Model):
     """``f(x) = sum_j a_j pool_k phi(x_k'u_j + b_j)`` on the patches ``x_k`` of an image.
 
     The penalty is ``1/2 sum_j (||u_j||^2 + b_j^2 + a_j^2)``; several outputs share filters, and
-    the a_j are vectors, with sums and averages. Of one output the optimum is that of
+    the a_j are vectors, with sums and averages. Of one output the optimum is that of::
 
         min l(S sum_i D_i M (v_i - w_i), y) + beta sum_i (||v_i|| + ||w_i||)
 

@@ -26,7 +26,7 @@ from cvxnn.validation import check_count, check_data
 class Gated(Model):
     """``f(X) = sum_j 1[X g_j >= 0] (X u_j) a_j``: any number of neurons on given gates ``g_j``.
 
-    The penalty is ``1/2 sum_j (||u_j||^2 + a_j^2)``, and the optimum that of the group lasso
+    The penalty is ``1/2 sum_j (||u_j||^2 + a_j^2)``, and the optimum that of the group lasso::
 
         min_w l(sum_i D_i X w_i, y) + beta sum_i ||w_i||
 
@@ -34,7 +34,7 @@ class Gated(Model):
     patterns of X that is a lower bound on the optimum of ReLU networks. The network has at
     most one neuron for each pattern, and at most n.
 
-    With c outputs, y of shape (n, c), neurons have vectors ``a_j``, and the optimum is that of
+    With c outputs, y of shape (n, c), neurons have vectors ``a_j``, and the optimum is that of::
 
         min_Z l(sum_i D_i X Z_i, Y) + beta sum_i ||Z_i||_*
 

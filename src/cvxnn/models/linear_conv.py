@@ -82,7 +82,7 @@ class LinearConv(BilinearModel):
 
     The data are patches of shape (n, K, h), ``X^(k) = patches[:, k]``, see
     :func:`image_patches`. The penalty is ``1/2 sum_j (||u_j||^2 + ||w_j||^2)``, and the
-    optimum that of program (20),
+    optimum that of program (20)::
 
         min_Z l(sum_k X^(k) z_k, y) + beta ||Z||_*,
 

@@ -42,7 +42,7 @@ class Parallel(Model):
     that costs nothing. A sub-network of one hidden unit is then a ramp
     ``s clip(x - t, 0, t' - t)`` at the price ``beta |s|``, or a constant for nothing: there is
     an intercept whether it is asked for or not. Wider sub-networks are sums of ramps at no
-    lower a price, so that the optimum over all widths is that of the convex program
+    lower a price, so that the optimum over all widths is that of the convex program::
 
         min_f l(f, y) + beta/2 (|s_1| + sum_j |s_{j+1} - s_j| + |s_{m-1}|)
 
@@ -69,7 +69,7 @@ class Parallel(Model):
     above 1000 rows there are ascents, descents and a bound without choices. In high rank, where
     no oracle of two layers ends, a rough search grows sub-networks from neurons, and the dual
     point, coefficients and the multipliers that bound both vectors are found together by the
-    alternating direction method. ``docs/deep.md`` has the proof.
+    alternating direction method. :doc:`/guide/deep` has the proof.
 
     With free biases: an active set of knots, whose steps are tridiagonal systems in the basis
     of hats, exact for the squared loss; O(n) for every knot that comes or goes. The bound is

@@ -242,7 +242,7 @@ class PolynomialNetwork(Network):
 class Polynomial(Model):
     """``f(x) = sum_j alpha_j sigma(x'u_j)`` with ``sigma(t) = a t^2 + b t + c``, ``||u_j|| = 1``.
 
-    The penalty is ``sum_j |alpha_j|``. The optimum is that of a semidefinite program,
+    The penalty is ``sum_j |alpha_j|``. The optimum is that of a semidefinite program::
 
         min  l(f, y) + beta (Z_4 + Z'_4),
 

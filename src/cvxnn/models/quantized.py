@@ -169,6 +169,13 @@ class TernaryNetwork:
         Entry j is ``a_j``.
     intercept : float
         What is added to every value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> network = TernaryNetwork(np.array([[1.0, 0.0], [1.0, -1.0]]), np.array([2.0, -1.0]))
+    >>> network([[3.0, 1.0]])  # 2 * 3^2 - (3 - 1)^2
+    array([14.])
     """
 
     hidden_weights: FloatArray

@@ -44,6 +44,17 @@ class Network(ABC):
         The other arguments by name: hashable, and what JSON can hold.
     intercept : float, or array-like of shape (c,) for several outputs
         What is added to every value, without a penalty.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> network = cvxnn.TwoLayerNetwork([[1.0, -1.0]], [2.0])
+    >>> isinstance(network, cvxnn.Network), network.n_neurons
+    (True, 1)
+    >>> network.forward([[3.0, 1.0], [1.0, 3.0]])
+    array([4., 0.])
+    >>> network.with_intercept(1.0).forward([[3.0, 1.0]])
+    array([5.])
     """
 
     __slots__ = ("_arrays", "_settings")

@@ -191,7 +191,7 @@ def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     InputError
         If the suffix is neither ``.npz`` nor ``.safetensors``, or the network has no certificate.
     FileNotFoundError, OSError, ImportError
-        As :func:`read_file`.
+        As :func:`cvxnn.load_network`.
     ModelFileError
         If the file is damaged, or holds none of both.
 

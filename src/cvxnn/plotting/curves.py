@@ -59,7 +59,7 @@ def plot_objective(
         Keys are the labels. A trial that diverged ends in a cross.
     levels : mapping of str to float, optional
         Objectives to compare with, ``{"optimal": 0.2, "sampled": 0.3}``: keys of
-        :data:`STYLES`, or other labels.
+        :data:`cvxnn.plotting.STYLES`, or other labels.
     bound : float, optional
         A certified lower bound on the objective.
     x : {"iteration", "seconds"}

@@ -55,6 +55,16 @@ def plot_descent(
     ------
     InputError
         If an argument is not as described, or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y, beta = [[1.0], [2.0]], [1.0, 2.0], 0.5
+    >>> network = cvxnn.TwoLayerNetwork([[3.0], [1.0], [0.0]], [-0.1, 0.2, 0.0])
+    >>> target = cvxnn.solve(X, y, beta, tol=1e-10).network
+    >>> path = cvxnn.descent_path(network, target, X, y, beta)
+    >>> plot_descent(path, X, y, beta).get_xlabel()
+    'position on the path'
     """
     axes = get_axes(ax)
     spread = np.linspace(0.0, 1.0, check_count(n_points, "n_points", minimum=2))
@@ -103,7 +113,7 @@ def plot_predictions(
     data : pair of array-like, optional
         Positions, shape (n,), and targets, shape (n,), to draw as points.
     n_members : int, default 4
-        Networks of the set to draw, from :meth:`OptimalSet.sample`.
+        Networks of the set to draw, from :meth:`cvxnn.OptimalSet.sample`.
     random_state : int, numpy Generator or None, default 0
     ax : matplotlib Axes, optional
 
@@ -115,6 +125,17 @@ def plot_predictions(
     ------
     InputError
         If an argument is not as described, or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import OptimalSet
+    >>> angles = np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
+    >>> circle = lambda angles: np.column_stack([np.cos(angles), np.sin(angles)])
+    >>> optima = OptimalSet(circle(angles), np.ones(8), beta=0.1)
+    >>> ax = plot_predictions(optima, np.linspace(0.0, 6.0, 50), features=circle, n_members=2)
+    >>> len(ax.lines)
+    2
     """
     n_outputs = optima.outputs.shape[1]
     if n_outputs > 1:
@@ -177,6 +198,15 @@ def plot_neurons(
     ------
     InputError
         If an argument is not as described, or matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from cvxnn import TwoLayerNetwork
+    >>> small = TwoLayerNetwork([[1.0, 0.0]], [2.0])
+    >>> large = small.split(0, [0.3, 0.7])
+    >>> left, right = plot_neurons([small, large], names=("price", "size"))
+    >>> left.get_title(), right.get_title(), left.get_ylabel()
+    ('1 neurons', '2 neurons', 'size')
     """
     _check_networks(networks, features)
     if axes is None:

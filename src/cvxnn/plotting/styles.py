@@ -33,6 +33,12 @@ class Style:
         As Matplotlib names them.
     linewidth : float
         In points.
+
+    Examples
+    --------
+    >>> style = Style("ours", "#0072B2", "-", "o", 2.0)
+    >>> style.line
+    {'color': '#0072B2', 'linestyle': '-', 'linewidth': 2.0}
     """
 
     label: str

@@ -28,6 +28,12 @@ class StudyFigure:
         What it shows, for readers who do not see it.
     png, svg : bytes
         The files.
+
+    Examples
+    --------
+    >>> figure = StudyFigure("line", "A line", "A line that rises", b"png", b"<svg/>")
+    >>> figure.name, figure.svg
+    ('line', b'<svg/>')
     """
 
     name: str

@@ -33,7 +33,13 @@ TABLE_BETA = 1e-3
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """Time and objective, None where the paper gives none."""
+    """Time and objective, None where the paper gives none.
+
+    Examples
+    --------
+    >>> PaperFigures(seconds=14.66, objective=45.87).objective
+    45.87
+    """
 
     seconds: float | None = None
     objective: float | None = None
@@ -78,7 +84,14 @@ def paper_figures(experiment: str, n: int, method: str) -> PaperFigures:
 
 
 class StudyError(RuntimeError):
-    """A result contradicts a certified bound: the study must not be believed."""
+    """A result contradicts a certified bound: the study must not be believed.
+
+    Examples
+    --------
+    >>> import cvxnn.study
+    >>> issubclass(cvxnn.study.StudyError, RuntimeError)
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,16 @@ class Row:
         All trials together.
     paper : PaperFigures
         What the paper reports.
+
+    Examples
+    --------
+    >>> row = Row(
+    ...     "ring", "SGD", "step 1e-3", n_neurons=150, n_patterns=None, objective=2.0, median=2.5,
+    ...     worst=3.0, lower_bound=1.5, accuracy=0.9, test_accuracy=None, status="10 trials",
+    ...     seconds=4.0, paper=PaperFigures(),
+    ... )
+    >>> row.gap
+    0.25
     """
 
     data: str
@@ -132,7 +155,7 @@ class Row:
 
     @property
     def gap(self) -> float:
-        """Of the best network to the bound, see :func:`cvxnn.results.relative_gap`."""
+        """Of the best network to the bound, as of :class:`cvxnn.Solution`."""
         return relative_gap(self.objective, self.lower_bound)
 
 
@@ -148,6 +171,16 @@ class DataResult:
     searches : mapping of str to LocalSearch
         By their label in figures.
     rows : tuple of Row
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> from cvxnn.study.paper_data import Dataset
+    >>> solutions = {"global": cvxnn.solve(X, y, beta=1.0)}
+    >>> result = DataResult(Dataset("ring", X, y), solutions, searches={}, rows=())
+    >>> print(f"{result.lower_bound:.4f}")
+    9.7259
     """
 
     data: Dataset
@@ -172,6 +205,12 @@ class ExperimentResult:
     title : str
     results : tuple of DataResult
         One for each data set.
+
+    Examples
+    --------
+    >>> result = ExperimentResult("4.1", "Five points, d = 1", results=())
+    >>> result.name, result.rows
+    ('4.1', ())
     """
 
     name: str
@@ -202,6 +241,12 @@ class NormsRow:
         In the paper's column "optimal, objective" for data of this size.
     is_paper_data : bool
         Whether these are the paper's own data, as far as can be known.
+
+    Examples
+    --------
+    >>> row = NormsRow("line", 1, 1e-3, 8.0917, 8.09, 1.8, 1.8, 8.09, True)
+    >>> row.agrees
+    True
     """
 
     data: str
@@ -247,6 +292,12 @@ class StudyResult:
         Seconds.
     files : tuple of Path
         All that was written, the report last.
+
+    Examples
+    --------
+    >>> study = StudyResult((), (), (), {}, True, 0, 1.0, files=(Path("out/report.html"),))
+    >>> study.report.name
+    'report.html'
     """
 
     experiments: tuple[ExperimentResult, ...]

@@ -34,7 +34,14 @@ _NPZ_KEYS = ("train_data", "train_label", "test_data", "test_label")
 
 
 class DataUnavailable(RuntimeError):  # noqa: N818 - not an error of the study: it is skipped
-    """The data of an experiment are not here and cannot be fetched; the message says why."""
+    """The data of an experiment are not here and cannot be fetched; the message says why.
+
+    Examples
+    --------
+    >>> import cvxnn.study
+    >>> issubclass(cvxnn.study.DataUnavailable, RuntimeError)
+    True
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +60,13 @@ class Dataset:
         More of the same, not trained on.
     source : str
         Where they come from, in a sentence.
+
+    Examples
+    --------
+    >>> from cvxnn.study.paper_data import five_points
+    >>> data = five_points()
+    >>> data.X.shape, data.y.shape
+    ((5, 2), (5,))
     """
 
     name: str

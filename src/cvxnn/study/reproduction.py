@@ -62,7 +62,7 @@ def run_study(
         Far fewer steps and trials, and no download: to see whether all works.
     cifar : str or path-like, optional
         An ``.npz`` file with the images of 4.4, see
-        :func:`cvxnn.study.paper_data.cifar`; None downloads them (170 MB, once).
+        :doc:`/guide/study`; None downloads them (170 MB, once).
     random_state : int
         Seed of the data that are drawn, of the sampled patterns and of the
         initial weights.

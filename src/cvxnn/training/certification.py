@@ -36,7 +36,7 @@ def certify(
 ) -> NetworkCertificate:
     """Prove how far a two-layer ReLU network is from the best one, however it was trained.
 
-    The objective is (2) of the seed paper,
+    The objective is (2) of the seed paper::
 
         1/2 ||f(X) - y||^2 + beta/2 sum_j (||u_j||^2 + a_j^2),
 
@@ -127,8 +127,8 @@ def certify(
     network of our own leads to, because the optimal value is the same number
     whichever dual point proves it. Where no oracle ends - of features there are more than
     five or so - a relaxation with products of pairs of rows is solved from the network of our
-    own: :class:`~cvxnn.relaxation.prover.RelaxationProver`, beyond 5000 rows in parts:
-    :class:`~cvxnn.relaxation.parts.PartsProver`.
+    own (``cvxnn.relaxation.prover``), beyond 5000 rows in parts
+    (``cvxnn.relaxation.parts``).
 
     What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
     with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with

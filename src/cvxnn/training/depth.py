@@ -148,7 +148,7 @@ def depth_gain(
     With M2 and M3 for the largest ``|v'f|`` over functions f of two and three layers of size one
     and v for the residual of the optimum of two layers, a third layer lowers the optimum
     exactly if ``M3(v) > beta``. Bounds on M3 come from ascents and from leaves of sign
-    choices (``docs/models.md``); where they leave room for a gain, the joint dual of three
+    choices (:doc:`/guide/models`); where they leave room for a gain, the joint dual of three
     layers is searched. More than 200 rows have the bound without choices only.
 
     Examples

@@ -48,7 +48,7 @@ def solve(
 ) -> Solution[Any]:
     """Train a network to certified global optimality through its convex program.
 
-    Minimises over networks of one kind, with any number of neurons,
+    Minimises over networks of one kind, with any number of neurons::
 
         l( f(X), y ) + beta/2 sum_j (||u_j||^2 + ||a_j||^2),
 
@@ -61,7 +61,7 @@ def solve(
     X : array-like
         Data in the shape that the model takes: rows of shape (n, d), images or signals for
         :class:`Conv`, patches for :class:`LinearConv`. Rows may be in an array or a data frame
-        of dask, on a cluster or larger than the memory: see ``docs/clusters.md``.
+        of dask, on a cluster or larger than the memory: see :doc:`/guide/clusters`.
     y : array-like, shape (n,), or (n, c) for c outputs
         Targets; labels -1 and 1 for the losses of labels. With several outputs neurons are
         shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is

@@ -67,7 +67,7 @@ class BoundCertificate:
     objective : float
         Of the network that was found, its rounding included.
     kind : str
-        What has proven the level, see :class:`~cvxnn.certificates.DualProof`.
+        What has proven the level, such as an oracle or a relaxation.
     evidence : Evidence or None
         What helps to check the level.
     fingerprint : str
@@ -152,9 +152,9 @@ class BoundCertificate:
         Notes
         -----
         Nothing of the certificate is trusted. The dual point may be any: the largest value
-        that it has on a neuron is bounded anew, and the bound is that of :class:`Dual`. Beside
+        that it has on a neuron is bounded anew, and the bound is that of the dual problem. Beside
         an intercept entries of v are changed until their sum is 0 exactly. See
-        ``docs/certificates.md``.
+        :doc:`/guide/certificates`.
         """
         start = perf_counter()
         if time_limit is not None and not time_limit > 0.0:

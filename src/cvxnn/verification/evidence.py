@@ -62,6 +62,14 @@ class Evidence(ABC):
         Whether it is for several outputs, for norms in the place of moduli.
     slack : float
         By how much the bound of a check may be below the one that is claimed, relative.
+
+    Examples
+    --------
+    >>> import cvxnn
+    >>> X, y = cvxnn.load_ring()
+    >>> certificate = cvxnn.solve(X, y, beta=1.0).certificate
+    >>> certificate.kind, certificate.evidence  # the checker lists all cells by itself
+    ('cells', None)
     """
 
     kind: ClassVar[str]

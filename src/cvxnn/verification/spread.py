@@ -46,6 +46,13 @@ class SpreadCertificate:
     objective : float
         Of the network that was found, its rounding included.
     beta : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bounds = np.array([3.0, 4.0])
+    >>> SpreadCertificate(bounds, 7.0, objective=8.0, beta=0.1, keeper=None)
+    SpreadCertificate(bounds=array([3., 4.]), dual_bound=7.0, objective=8.0, beta=0.1)
     """
 
     bounds: FloatArray

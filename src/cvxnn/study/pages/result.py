@@ -23,6 +23,12 @@ class PageTable:
         value. Names that end in ``(s)`` are of times.
     summary : tuple of str
         The columns that a terminal has room for.
+
+    Examples
+    --------
+    >>> table = PageTable("draws", "Draws", ({"draws": 10, "objective": 2.0},), ("objective",))
+    >>> [record["objective"] for record in table.records]
+    [2.0]
     """
 
     name: str
@@ -48,6 +54,12 @@ class PageResult:
     n_checked : int
         Networks that were compared with a proven bound.
     figures : tuple of StudyFigure
+
+    Examples
+    --------
+    >>> page = PageResult("deep", "Three layers", (), (), ("A finding.",), "", 0, ())
+    >>> page.findings
+    ('A finding.',)
     """
 
     name: str
