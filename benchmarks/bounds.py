@@ -7,8 +7,8 @@ pairs, solved by Clarabel; "DNN" the doubly non-negative one with all products o
 SCS: both give the value that the solver reports, not a proof. "ours" is `RelaxationProver`, proven
 in float64, rounding included, after 2, 15 and 60 seconds of one run.
 
-`--beta` draws the gap after some seconds against beta over the largest, for ten tables of
-scikit-learn. `--folder` keeps the figures.
+`--beta` has the gap after some seconds for shares of the largest beta, of ten tables of
+scikit-learn. `--folder` keeps the figure of gaps against seconds.
 """
 
 from __future__ import annotations
@@ -247,19 +247,6 @@ def draw_times(results: list[dict[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
-def draw_betas(results: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for result, marker in zip(results, "osD^v<>Pp*", strict=False):
-        label = f"{result['table']} {result['n']} x {result['d']}"
-        axes.loglog(SHARES, np.maximum(result["gaps"], 1e-7), marker=marker, label=label)
-    axes.set(xlabel="beta over the largest", ylabel="proven gap")
-    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -269,7 +256,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="problems with this name")
     parser.add_argument("--cifar", type=Path, metavar="FILE", help="images of the study, .npz")
     parser.add_argument("--beta", action="store_true", help="ten tables instead")
-    parser.add_argument("--folder", type=Path, help="for figures")
+    parser.add_argument("--folder", type=Path, help="for the figure")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all figures")
     arguments = parser.parse_args()
     times = tuple(arguments.times)
@@ -295,9 +282,8 @@ def main() -> None:
              *(f"ours, {seconds:g} s" for seconds in times)],
             (row(result, times) for result in found),
         )  # fmt: skip
-    if arguments.folder:
-        draw, name = (draw_betas, "gap_beta") if arguments.beta else (draw_times, "gap_time")
-        draw(results, arguments.folder / f"{name}.png")
+    if arguments.folder and not arguments.beta:
+        draw_times(results, arguments.folder / "gap_time.png")
     if arguments.out:
         arguments.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 

@@ -1,5 +1,6 @@
 """The numbers of README and docs are those that benchmarks have measured."""
 
+import draw_figures
 import fill_pages
 import pytest
 import records
@@ -38,6 +39,15 @@ def test_a_record_is_of_a_script_that_is_there(name):
     assert record.complete and record.unchanged and len(record.commit) == 40
     for table in record.tables:
         assert {len(row) for row in table.rows} <= {len(table.columns)}
+
+
+@pytest.mark.parametrize("name", draw_figures.FIGURES)
+def test_a_figure_is_of_its_record(name):
+    record, _ = draw_figures.FIGURES[name]
+    figure = draw_figures.FOLDER / f"{name}.svg"
+    assert figure.exists() == (record in NAMES)
+    if record in NAMES:
+        assert draw_figures.source(Record.load(record)) in figure.read_text("utf-8")
 
 
 def test_a_table_is_filled(stored):
