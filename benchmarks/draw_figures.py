@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,11 +66,49 @@ def gap_beta(ax: Axes, record: Record) -> None:
     ax.legend(frameon=False, fontsize="small", bbox_to_anchor=(1.0, 1.0), loc="upper left")
 
 
-# Name of the file, and record: who draws it.
-FIGURES: dict[str, tuple[str, Callable[[Axes, Record], None]]] = {
-    "ten_runs": ("ten_runs", ten_runs),
-    "depth": ("depth", depth),
-    "gap_beta": ("bounds_beta", gap_beta),
+def gap_time(ax: Axes, record: Record) -> None:
+    """The proven gap of some problems against seconds of proof; crosses are one eigenvalue."""
+    overview, course = record.tables
+    for name, color in zip((row[0] for row in overview.rows), COLORS, strict=False):
+        seconds, gaps = np.array([row[1:] for row in course.rows if row[0] == name], dtype=float).T
+        ax.loglog(seconds, np.maximum(gaps, 1e-7), color=color, label=name)
+        spectral = float(overview.row(name)[overview.place("spectral")])
+        ax.plot(seconds[0], spectral, "x", color=color)
+    ax.set(xlabel="seconds of proof", ylabel="proven gap")
+    ax.legend(frameon=False, fontsize="small", bbox_to_anchor=(1.0, 1.0), loc="upper left")
+
+
+def draws(ax: Axes, record: Record) -> None:
+    """The distance of networks of m draws to the fit of the relaxation against m."""
+    counts, found = np.array(record.tables[4].rows, dtype=float).T
+    ax.loglog(counts, found, "o-", color=OPTIMUM, label="networks of m draws")
+    root = found[0] * np.sqrt(counts[0] / counts)
+    ax.loglog(counts, root, "--", color=GREY, label="1 / sqrt(m)")
+    ax.set(xlabel="draws m", ylabel="distance to the fit of the relaxation")
+    ax.legend(frameon=False)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a figure is made of a record, and how many tables that must have."""
+
+    record: str
+    tables: int
+    draw_on: Callable[[Axes, Record], None]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the script has run, and prints what is drawn."""
+        return self.record in Record.names() and len(Record.load(self.record).tables) >= self.tables
+
+
+# By the name of the file.
+FIGURES = {
+    "ten_runs": Drawing("ten_runs", 3, ten_runs),
+    "depth": Drawing("depth", 1, depth),
+    "draws": Drawing("quantised", 5, draws),
+    "gap_beta": Drawing("bounds_beta", 1, gap_beta),
+    "gap_time": Drawing("bounds", 2, gap_time),
 }
 
 
@@ -83,13 +122,12 @@ def draw(name: str) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    record_name, draw_on = FIGURES[name]
-    record = Record.load(record_name)
+    record = Record.load(FIGURES[name].record)
     colors = {f"{part}color": GREY for part in ("text.", "axes.label", "axes.edge", "xtick.")}
     with rc_context({**colors, "ytick.color": GREY, "svg.hashsalt": "cvxnn"}):
         figure = Figure(figsize=(7.0, 3.2), layout="constrained")
         ax = figure.add_subplot()
-        draw_on(ax, record)
+        FIGURES[name].draw_on(ax, record)
         ax.spines[["top", "right"]].set_visible(False)
         about = {"Date": record.date, "Description": source(record)}
         figure.savefig(FOLDER / f"{name}.svg", transparent=True, metadata=about)
@@ -100,7 +138,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="by default all that have a record")
-    there = [name for name, (record, _) in FIGURES.items() if record in Record.names()]
+    there = [name for name, drawing in FIGURES.items() if drawing.is_there]
     for name in parser.parse_args().names or there:
         draw(name)
 

@@ -43,11 +43,31 @@ def test_a_record_is_of_a_script_that_is_there(name):
 
 @pytest.mark.parametrize("name", draw_figures.FIGURES)
 def test_a_figure_is_of_its_record(name):
-    record, _ = draw_figures.FIGURES[name]
+    drawing = draw_figures.FIGURES[name]
     figure = draw_figures.FOLDER / f"{name}.svg"
-    assert figure.exists() == (record in NAMES)
-    if record in NAMES:
-        assert draw_figures.source(Record.load(record)) in figure.read_text("utf-8")
+    assert figure.exists() == drawing.is_there
+    if drawing.is_there:
+        assert draw_figures.source(Record.load(drawing.record)) in figure.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("depth", [(["target", "share of beta", "ratio"], [["bump", "0.1", "0.8"]])]),
+        ("draws", 4 * [([], [])] + [(["draws", "distance"], [["8", "0.3"], ["16", "0.2"]])]),
+        ("gap_beta", [(["table", "n x d", "0.1", "0.3"], [["wine", "178 x 14", "2e-2", "0"]])]),
+        ("gap_time", [(["problem", "spectral"], [["diabetes", "0.5"]]),
+                      (["problem", "s", "gap"], [["diabetes", "2.0", "1e-2"]])]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_figure_is_drawn_from_the_tables(name, tables):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    ax = figure.add_subplot()
+    record = Record("a.py", [], "", "", True, True, 1.0, 2, "1", {},
+                    [Table("", columns, rows) for columns, rows in tables])  # fmt: skip
+    draw_figures.FIGURES[name].draw_on(ax, record)
+    assert len(ax.get_lines()) >= 1 and ax.get_legend() is not None
 
 
 def test_a_table_is_filled(stored):
