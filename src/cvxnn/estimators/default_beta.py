@@ -56,9 +56,10 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     networks, found independently (that of their mean would be for less beta than one network
     wants). Of a loss with kinks it is the largest beta whose loss is the least within a standard
     error. What it costs against the choice of five folds `benchmarks/default_beta.py` measures,
-    with one network, on tables with columns and targets of deviation 1. Which samples are held out does not depend on their order, nor on signs of columns and targets. Other
-    models than ReLU, and the fewest samples, get the beta of 1; those of three layers that of two,
-    which are among them at the same price.
+    with one network, on tables with columns and targets of deviation 1. Which samples are held out
+    does not depend on their order, nor on signs of columns and targets. Other models than ReLU, and
+    the fewest samples, get the beta of 1; those of three layers that of two, which are among them
+    at the same price.
     """
     training = training.of_two_layers
     variance, unit = _sizes(samples)
