@@ -7,8 +7,8 @@ pairs, solved by Clarabel; "DNN" the doubly non-negative one with all products o
 SCS: both give the value that the solver reports, not a proof. "ours" is `RelaxationProver`, proven
 in float64, rounding included, after 2, 15 and 60 seconds of one run.
 
-`--beta` draws the gap after some seconds against beta over the largest, for ten tables of
-scikit-learn. `--folder` keeps the figures.
+`--beta` has the gap after some seconds for shares of the largest beta, of ten tables of
+scikit-learn. The second table has the best gap so far at each second of a bound.
 """
 
 from __future__ import annotations
@@ -217,6 +217,15 @@ def row(result: dict[str, Any], times: tuple[float, ...]) -> list[str]:
     ]  # fmt: skip
 
 
+def courses(results: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """The best gap so far, whenever there is a new bound."""
+    for result in results:
+        best = np.inf
+        for seconds, gap in result["ours"]:
+            best = min(best, gap)
+            yield [result["problem"], f"{seconds:.2f}", f"{best:.2e}"]
+
+
 def against_beta(seconds: float, search: float) -> Iterator[dict[str, Any]]:
     """The gap of ten tables for falling beta."""
     for name, X, y, loss in tables():
@@ -231,35 +240,6 @@ def against_beta(seconds: float, search: float) -> Iterator[dict[str, Any]]:
         yield {"table": name, "n": len(X), "d": X.shape[1], "gaps": gaps}
 
 
-def draw_times(results: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for result in results:
-        seconds, gaps = np.array(result["ours"]).T
-        line = axes.loglog(
-            seconds, np.maximum(np.minimum.accumulate(gaps), 1e-7), label=result["problem"]
-        )
-        axes.plot(seconds[0], result["spectral"], "x", color=line[0].get_color())
-    axes.set(xlabel="seconds of proof", ylabel="proven gap", title="crosses: one eigenvalue")
-    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
-def draw_betas(results: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for result, marker in zip(results, "osD^v<>Pp*", strict=False):
-        label = f"{result['table']} {result['n']} x {result['d']}"
-        axes.loglog(SHARES, np.maximum(result["gaps"], 1e-7), marker=marker, label=label)
-    axes.set(xlabel="beta over the largest", ylabel="proven gap")
-    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -269,7 +249,6 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="problems with this name")
     parser.add_argument("--cifar", type=Path, metavar="FILE", help="images of the study, .npz")
     parser.add_argument("--beta", action="store_true", help="ten tables instead")
-    parser.add_argument("--folder", type=Path, help="for figures")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all figures")
     arguments = parser.parse_args()
     times = tuple(arguments.times)
@@ -295,9 +274,7 @@ def main() -> None:
              *(f"ours, {seconds:g} s" for seconds in times)],
             (row(result, times) for result in found),
         )  # fmt: skip
-    if arguments.folder:
-        draw, name = (draw_betas, "gap_beta") if arguments.beta else (draw_times, "gap_time")
-        draw(results, arguments.folder / f"{name}.png")
+        print_table(["problem", "s", "gap"], courses(results))
     if arguments.out:
         arguments.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 

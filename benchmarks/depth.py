@@ -203,38 +203,14 @@ def gated() -> list[dict[str, Any]]:
     return found
 
 
-def draw(found: list[dict[str, Any]], path: Path) -> None:
-    """The ratio of both optima against beta, a line for each target."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6.0, 3.4), layout="constrained")
-    for name in dict.fromkeys(line["target"] for line in found):
-        own = [line for line in found if line["target"] == name]
-        axes.plot(
-            [line["share"] for line in own], [line["ratio"] for line in own], "o-", label=name
-        )
-    axes.set_xscale("log")
-    axes.set_xlabel("beta in shares of the largest")
-    axes.set_ylabel("optimum, three layers over two")
-    axes.set_ylim(0.5, 1.02)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=80)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--figure", type=Path)
     parser.add_argument("-n", type=int, default=200)
     arguments = parser.parse_args()
     x = np.linspace(0.0, 1.0, 9)
     cvxnn.solve(x[:, None], x**2, 0.01, model=FREE)
     found = {"line": depth_on_a_line(arguments.n), "size": size_on_a_line(), "gated": gated()}
-    if arguments.figure is not None:
-        draw(found["line"], arguments.figure)
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
 

@@ -6,7 +6,6 @@ by cvxpy with Clarabel, too, in the form of the paper. Certificates are checked 
 own.
 
     OMP_NUM_THREADS=1 python benchmarks/quantised.py [--quick] [--out quantised.json]
-    python benchmarks/quantised.py --figure docs/figures/draws.png
 """
 
 from __future__ import annotations
@@ -217,20 +216,6 @@ def distances(repeats: int) -> tuple[FloatArray, FloatArray, float]:
     return counts, np.array(found), float(np.sqrt(np.mean(target**2)))
 
 
-def draw_distances(path: Path) -> None:
-    """The figure of docs/guide/quantised.md; needs matplotlib."""
-    import matplotlib.pyplot as plt
-
-    counts, found, size = distances(30)
-    fig, axes = plt.subplots(figsize=(5.0, 3.2), layout="constrained")
-    axes.loglog(counts, found / size, "o-", label="networks of m draws")
-    axes.loglog(counts, found[0] / size * np.sqrt(counts[0] / counts), "k--", label="1 / sqrt(m)")
-    axes.set_xlabel("draws m")
-    axes.set_ylabel("distance to the fit of the relaxation")
-    axes.legend()
-    fig.savefig(path, dpi=120)
-
-
 def show(records: list[Record]) -> None:
     """A table of them."""
     cells = ([_shown(value) for value in record.values()] for record in records)
@@ -245,11 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few problems")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
-    parser.add_argument("--figure", type=Path, help="where to draw distances of draws")
     options = parser.parse_args()
-    if options.figure is not None:
-        draw_distances(options.figure)
-        return
     from sklearn.datasets import load_diabetes, make_friedman1
 
     X, y = drawn(0, 20, 4)
@@ -257,7 +238,7 @@ def main() -> None:
     four = of_four_features(5 if options.quick else 50)
     print("Shares of the optimum over all pairs, four features, 30 rows:")
     show([{"what": name, **each} for name, each in four.items()])
-    counts, found, _ = distances(5 if options.quick else 30)
+    counts, found, size = distances(5 if options.quick else 30)
     slope = float(np.polyfit(np.log(counts), np.log(found), 1)[0])
     print(f"Distance of m draws to the relaxation: m^{slope:.3f}\n")
     sizes = SIZES[:2] if options.quick else SIZES
@@ -271,6 +252,8 @@ def main() -> None:
     ]
     sized = [one for each in data for one in bits(*each, 2 if options.quick else 5)]
     show(sized)
+    shares = (found / size).tolist()
+    show([{"draws": int(m), "distance": at} for m, at in zip(counts, shares, strict=True)])
     if options.out is not None:
         record = {
             "four features": four, "power": slope, "many features": many,

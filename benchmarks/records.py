@@ -27,12 +27,29 @@ class Table:
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
 
-    def row(self, first: Sequence[str]) -> list[str]:
+    def beginning(self, first: str) -> list[list[str]]:
+        """The rows that begin with these cells, divided by commas."""
+        return [
+            row for row in self.rows if not first or f"{', '.join(row)}, ".startswith(f"{first}, ")
+        ]
+
+    def row(self, first: str) -> list[str]:
         """The only row that begins with these cells."""
-        found = [row for row in self.rows if row[: len(first)] == list(first)]
+        found = self.beginning(first)
         if len(found) != 1:
-            raise ValueError(f"{len(found)} rows begin with {', '.join(first)!r}.")
+            raise ValueError(f"{len(found)} rows begin with {first!r}.")
         return found[0]
+
+    def named(self, text: str) -> list[str]:
+        """The columns of a list divided by commas, which names may have as well."""
+        found, left = [], text
+        while left:
+            fits = [name for name in self.columns if f"{left}, ".startswith(f"{name}, ")]
+            if not fits:
+                raise ValueError(f"No column begins {left!r}: {self.columns}.")
+            found.append(max(fits, key=len))
+            left = left[len(found[-1]) + 2 :]
+        return found
 
     def place(self, column: str) -> int:
         """Which column has that name."""
@@ -73,6 +90,11 @@ class Record:
             round(seconds, 1), processors or os.cpu_count() or 1,
             os.environ.get("OMP_NUM_THREADS", ""), versions, tables,
         )  # fmt: skip
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """Of all that are stored."""
+        return {path.stem for path in FOLDER.glob("*.json")}
 
     @classmethod
     def load(cls, name: str) -> Record:

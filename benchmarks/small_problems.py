@@ -120,6 +120,7 @@ class Outcome:
         return [
             self.family, self.n, self.d, self.rank, self.share, f"{self.objective:.9g}",
             f"{self.gap:.1e}", f"{self.seconds:.2f}", self.status, *theirs,
+            "yes" if self.violated else "no",
         ]  # fmt: skip
 
 
@@ -187,8 +188,8 @@ def main() -> None:
             yield outcome.cells()
 
     print_table(
-        ["rows", "n", "d", "rank", "share", "objective", "gap", "seconds", "status",
-         "Clarabel", "seconds"],
+        ["rows", "n", "d", "rank", "share", "objective", "gap", "s", "status", "Clarabel",
+         "Clarabel s", "bound above it"],
         rows(),
     )  # fmt: skip
     closed = [o for o in found if o.gap <= arguments.tol]

@@ -1,12 +1,14 @@
 """The numbers of README and docs are those that benchmarks have measured."""
 
+import draw_figures
 import fill_pages
 import pytest
 import records
 from records import Record, Table
 
-NAMES = sorted(path.stem for path in records.FOLDER.glob("*.json"))
-TABLE = Table("", ["data", "n", "our s"], [["ring", "50", "0.1"], ["ring", "200", "0.4"]])
+NAMES = sorted(Record.names())
+ROWS = [["ring", "50", "0.1", "7"], ["ring", "200", "0.4", "-"], ["grid, 3 x 3", "9", "0.2", "5"]]
+TABLE = Table("", ["data", "n", "our s", "Clarabel, s"], ROWS)
 
 
 @pytest.fixture
@@ -39,6 +41,35 @@ def test_a_record_is_of_a_script_that_is_there(name):
         assert {len(row) for row in table.rows} <= {len(table.columns)}
 
 
+@pytest.mark.parametrize("name", draw_figures.FIGURES)
+def test_a_figure_is_of_its_record(name):
+    drawing = draw_figures.FIGURES[name]
+    figure = draw_figures.FOLDER / f"{name}.svg"
+    assert figure.exists() == drawing.is_there
+    if drawing.is_there:
+        assert draw_figures.source(Record.load(drawing.record)) in figure.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "tables"),
+    [
+        ("depth", [(["target", "share of beta", "ratio"], [["bump", "0.1", "0.8"]])]),
+        ("draws", 4 * [([], [])] + [(["draws", "distance"], [["8", "0.3"], ["16", "0.2"]])]),
+        ("gap_beta", [(["table", "n x d", "0.1", "0.3"], [["wine", "178 x 14", "2e-2", "0"]])]),
+        ("gap_time", [(["problem", "spectral"], [["diabetes", "0.5"]]),
+                      (["problem", "s", "gap"], [["diabetes", "2.0", "1e-2"]])]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_figure_is_drawn_from_the_tables(name, tables):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    ax = figure.add_subplot()
+    record = Record("a.py", [], "", "", True, True, 1.0, 2, "1", {},
+                    [Table("", columns, rows) for columns, rows in tables])  # fmt: skip
+    draw_figures.FIGURES[name].draw_on(ax, record)
+    assert len(ax.get_lines()) >= 1 and ax.get_legend() is not None
+
+
 def test_a_table_is_filled(stored):
     page = stored("a\n<!-- table growth 0 | columns: n, our s | rows: ring -->\nold\n<!-- end -->b")
     text = fill_pages.filled(page)
@@ -48,9 +79,35 @@ def test_a_table_is_filled(stored):
     assert fill_pages.filled(page) == text
 
 
-def test_a_number_is_filled(stored):
-    page = stored("in <!-- value growth 0 | ring, 200 | our s -->?<!-- end --> s")
-    assert fill_pages.filled(page).endswith("-->0.4<!-- end --> s")
+def test_names_of_columns_and_cells_may_have_commas(stored):
+    page = stored(
+        "<!-- table growth 0 | columns: n, Clarabel, s | rows: grid, 3 x 3 --><!-- end -->"
+    )
+    assert "| n | Clarabel, s |\n| --- | --- |\n| 9 | 5 |\n" in fill_pages.filled(page)
+
+
+def test_a_table_without_a_record_is_a_sentence(stored):
+    page = stored("<!-- table bounds_beta 0 | script: bounds.py --beta -->\nold\n<!-- end -->")
+    text = fill_pages.filled(page)
+    assert "No figures of this version: [`bounds.py --beta`](" in text and "old" not in text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [
+        ("value growth 0 | ring, 200 | our s", "0.4"),
+        ("value growth 0 ; grid, 3 x 3 ; our s", "0.2"),
+        ("count growth 0", "3"),
+        ("count growth 0 | n: 200", "1"),
+        ("sum growth 0 | n", "259"),
+        ("median growth 0 | our s", "0.2"),
+        ("smallest growth 0 | our s | rows: ring", "0.1"),
+        ("largest growth 0 | Clarabel, s", "7"),
+    ],
+)
+def test_a_number_is_filled(stored, wanted, number):
+    page = stored(f"in <!-- {wanted} -->?<!-- end --> s")
+    assert fill_pages.filled(page).endswith(f"-->{number}<!-- end --> s")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +121,20 @@ def test_a_number_is_filled(stored):
 def test_what_is_not_in_a_record_is_no_number(stored, wanted, message):
     page = stored(f"<!-- value growth 0 | {wanted} -->1<!-- end -->")
     with pytest.raises(ValueError, match=message):
+        fill_pages.filled(page)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "message"),
+    [
+        ("table growth 0 | columns: m", ValueError, "No column begins 'm'"),
+        ("table other 0", ValueError, "no script other.py"),
+        ("value bounds 0 | ring | n", FileNotFoundError, "bounds.json"),
+    ],
+)
+def test_what_is_asked_for_must_exist(stored, wanted, error, message):
+    page = stored(f"<!-- {wanted} -->1<!-- end -->")
+    with pytest.raises(error, match=message):
         fill_pages.filled(page)
 
 

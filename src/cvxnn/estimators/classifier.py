@@ -241,9 +241,9 @@ class ConvexReLUClassifier(GivenBeta, ConvexClassifier):
     ----------
     beta : float or "auto", default "auto"
         Weight of the penalty, > 0, in the units of the standardised data. "auto" is the
-        root of the rank of the rows (with their column of ones), a guess that costs no
-        accuracy on average against :class:`ConvexReLUClassifierCV`; of half the rank for several
-        classes in one network, which costs half a point; a hundredth of the largest beta for
+        root of the rank of the rows (with their column of ones), a guess that takes
+        no search as in :class:`ConvexReLUClassifierCV`; of half the rank for several classes in
+        one network; a hundredth of the largest beta for
         other models than plain ReLU.
     loss : {"logistic", "squared_hinge", "hinge", "squared"}, default "logistic"
         ``log(1 + exp(-y f))``, ``1/2 max(0, 1 - y f)^2`` or ``1/2 (f - y)^2``. "logistic" is

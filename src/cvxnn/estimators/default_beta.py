@@ -55,12 +55,11 @@ def regression_beta(training: Training, samples: Samples, deadline: Deadline) ->
     errors e: steadier than the best one. An error is the geometric mean of those of up to four
     networks, found independently (that of their mean would be for less beta than one network
     wants). Of a loss with kinks it is the largest beta whose loss is the least within a standard
-    error. With one network it was measured by `benchmarks/default_beta.py`, on 53 tables with
-    columns and targets of deviation 1: it costs 0.6 % of the root mean square error on average,
-    0.2 % in the median, against the choice of five folds; a beta of 1 costs 23 % and 3 %. Which
-    samples are held out does not depend on their order, nor on signs of columns and targets. Other
-    models than ReLU, and the fewest samples, get the beta of 1; those of three layers that of two,
-    which are among them at the same price.
+    error. What it costs against the choice of five folds `benchmarks/default_beta.py` measures,
+    with one network, on tables with columns and targets of deviation 1. Which samples are held out
+    does not depend on their order, nor on signs of columns and targets. Other models than ReLU, and
+    the fewest samples, get the beta of 1; those of three layers that of two, which are among them
+    at the same price.
     """
     training = training.of_two_layers
     variance, unit = _sizes(samples)

@@ -179,8 +179,8 @@ class ConvexReLURegressor(GivenBeta, ConvexRegressor):
     beta : float or "auto", default "auto"
         Weight of the penalty, > 0, in the units of the standardised data. With n rows it
         corresponds to n times the weight decay of a mean loss. "auto" is a guess from the
-        errors on a fifth of the samples, which costs 0.6 % of the root mean square error on
-        average against :class:`ConvexReLURegressorCV`; 1 for other models than plain ReLU.
+        errors on a fifth of the samples, in a part of the time that
+        :class:`ConvexReLURegressorCV` takes; 1 for other models than plain ReLU.
     loss : {"squared", "huber", "absolute", "quantile", "poisson", "gamma"}, default "squared"
         ``"absolute"`` is for medians, and twice ``"quantile"`` with ``quantile=0.5``.
         ``"poisson"`` is for counts y >= 0, or rates with what they are counted in as

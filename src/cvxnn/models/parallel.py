@@ -35,8 +35,8 @@ class Parallel(Model):
     Without biases the optimum is certified where a tree over the signs of sub-networks gets to
     its end: few rows, of low rank; beyond, the best network is local search's, and the gap is
     what the tree has proven, or in rank 7 and more, with more than 64 distinct rows, a relaxation:
-    a few per cent at a large beta, half a per cent with half a minute of proof, and much more at a
-    small one. A column of ones in X is a bias of hidden units, which is penalised.
+    the smaller beta is, the larger it is. A column of ones in X is a bias of hidden units, which is
+    penalised.
 
     With ``bias="free"``, on one feature, every hidden unit and every sub-network has a bias
     that costs nothing. A sub-network of one hidden unit is then a ramp

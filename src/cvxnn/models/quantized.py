@@ -206,9 +206,9 @@ class Quantized(Model):
     round climbs from random signs to pairs of a large ``u'N v``, where
     ``N = X'diag(v) X`` for v minus the gradient of the loss, and sizes all pairs anew; O(n d^2 + s
     d^2) for s climbs. The optimum is certified by a tree over the signs of one of the two vectors,
-    which proves that no pair is above beta: milliseconds for 20 features, seconds for 40. Where it
-    does not end, the bound is that of a semidefinite relaxation, some per cent below the optimum:
-    the status is STATIONARY then, and the gap is proven. The relaxation is solved on its factors,
+    which proves that no pair is above beta, in time that grows exponentially with d. Where it does
+    not end, the bound is that of a semidefinite relaxation, below the optimum: the status is
+    STATIONARY then, and the gap is proven. The relaxation is solved on its factors,
     and multipliers that are checked by eigenvalues make a bound of any point of it.
 
     At most n neurons are needed.

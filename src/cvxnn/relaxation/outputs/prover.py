@@ -34,9 +34,8 @@ class OutputsProver(IterativeProver):
         Whether a number that costs nothing is added to each output.
     **others
         As those of :class:`~cvxnn.relaxation.loop.IterativeProver`. Small blocks cost more of the
-        bound than for one output: with 512 rows the gap on digits is 0.21 after 25 s of
-        computing, with 256 it is 0.24. Of many rows both are fewer, so that all pairs within
-        blocks fit into the memory.
+        bound than for one output. Of many rows both are fewer, so that all pairs within blocks
+        fit into the memory.
 
     Examples
     --------

@@ -57,8 +57,8 @@ class SubNetworkProver(IterativeProver):
 
     Notes
     -----
-    On diabetes (n = 442 with a column of ones) the bound is within 0.5 % of the network at .3 of
-    the largest beta: what is left at smaller ones is that choices of signs are missing.
+    The bound is close to the network at a large beta: what is left at smaller ones is that choices
+    of signs are missing.
     """
 
     problem: Problem[ParallelRows]
