@@ -20,14 +20,22 @@ import numpy as np
 from distributed import Client, LocalCluster
 from harness import print_table
 
+from cvxnn.certificates import spectral_proof
 from cvxnn.distributed.cluster import Cluster
 from cvxnn.distributed.collections import Pieces
 from cvxnn.distributed.rows import ClusterRows
+from cvxnn.interrupts import UNLIMITED
+from cvxnn.layers import Layer
 from cvxnn.losses import SquaredLoss
+from cvxnn.problems import Neurons, Problem
+from cvxnn.relaxation.prover import RelaxationProver
 from cvxnn.solvers.segments.rows import never
-from cvxnn.solvers.segments.segment import LENGTH
+from cvxnn.solvers.segments.segment import LENGTH, Segment
 
 ROUNDS = 8
+# Of the forecast: workers of one thread, rows, blocks of two sizes of chunks, rounds of a search,
+# and iterations of a proof.
+WORKERS, ROWS, BLOCKS, SEARCH, PROOF = 100, 10**9, (500, 10_000), 600, 60
 
 
 def rows_of(workers: Cluster, n_blocks: int, d: int) -> ClusterRows:
@@ -58,8 +66,6 @@ def measured(client: Client, n_blocks: int, d: int, k: int) -> dict[str, float]:
 
 def kernel_seconds(d: int, k: int) -> float:
     """Processor seconds of a row and neuron in a value and gradient, on one core."""
-    from cvxnn.solvers.segments.segment import Segment
-
     rng = np.random.default_rng(0)
     X = rng.standard_normal((LENGTH, d))
     segment = Segment(X, X[:, 0].copy(), SquaredLoss())
@@ -69,6 +75,44 @@ def kernel_seconds(d: int, k: int) -> float:
     for _ in range(ROUNDS):
         segment.value_and_gradient(*weights)
     return (time.process_time() - begun) / ROUNDS / LENGTH / k
+
+
+def proof_seconds(d: int) -> float:
+    """Processor seconds of a row and iteration in the proof of a segment, on one core."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((LENGTH, d))
+    y = np.maximum(X[:, 0], 0.0) + rng.standard_normal(LENGTH)
+    problem = Problem.of(Layer(X), y, 0.1 * float(np.linalg.norm(X.T @ y)), SquaredLoss())
+    most = 20
+    prover = RelaxationProver(problem, block=64, most=most, threads=1)
+    first = spectral_proof(problem.rows, problem.Y)
+    begun = time.process_time()
+    prover.improve(Neurons.none(d), first, 0.0, UNLIMITED)
+    return (time.process_time() - begun) / most / LENGTH
+
+
+def forecast(rounds: list[dict[str, float]], d: int, k: int) -> list[list[object]]:
+    """On paper, from what was measured: rows in many blocks on many workers of one thread."""
+    part = [one for one in rounds if one["neurons"] == k]
+    part = [one for one in part if one["workers"] == max(one["workers"] for one in part)]
+    blocks, walls = np.array([[one["blocks"], one["wall_ms"]] for one in part]).T
+    slope, _ = np.polyfit(blocks, walls, 1)
+    gradient = kernel_seconds(d, k) * k * ROWS / WORKERS
+    lines: list[list[object]] = [
+        ["memory of a worker, without libraries", f"{(12 * d + 24) * ROWS / WORKERS / 1e9:.1f} GB"],
+        ["a gradient on a worker", f"{gradient:.1f} s"],
+    ]
+    for n_blocks in BLOCKS:
+        seconds = 1e-3 * slope * n_blocks
+        lines += [
+            [f"a round in the process that asks, {n_blocks} blocks", f"{seconds:.1f} s"],
+            [f"bytes sent in a round, {n_blocks} blocks",
+             f"{part[0]['bytes_down'] * n_blocks / 1e6:.1f} MB"],
+            [f"a search of {SEARCH} rounds, {n_blocks} blocks",
+             f"{SEARCH * (seconds + gradient) / 3600:.1f} h"],
+        ]  # fmt: skip
+    proof = proof_seconds(d) * PROOF * ROWS / WORKERS
+    return [*lines, [f"a proof of {PROOF} iterations", f"{proof / 3600:.1f} h"]]
 
 
 def main() -> None:
@@ -93,7 +137,6 @@ def main() -> None:
                 for n_blocks in given.blocks:
                     one = measured(client, n_blocks, given.features, k)
                     found.append({"workers": workers, **one})
-    per_row = {f"{k}": 1e9 * kernel_seconds(given.features, k) for k in given.neurons}
     print_table(
         ["workers", "blocks", "neurons", "ms", "CPU ms here", "bytes down", "bytes up"],
         [
@@ -104,9 +147,14 @@ def main() -> None:
             for one in found
         ],
     )  # fmt: skip
-    print("# ns of a processor for a row and neuron:", per_row)
+    kernel = [[k, f"{1e9 * kernel_seconds(given.features, k):.2f}"] for k in given.neurons]
+    print_table(["neurons", "ns of a processor for a row and neuron"], kernel)
+    print_table(
+        [f"{WORKERS} workers, {ROWS:.0e} rows", "on paper"],
+        forecast(found, given.features, given.neurons[0]),
+    )
     if given.out is not None:
-        given.out.write_text(json.dumps({"rounds": found, "ns": per_row}, indent=1), "utf-8")
+        given.out.write_text(json.dumps(found, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
