@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from types import FrameType
@@ -77,6 +77,15 @@ def forget_interrupt() -> None:
     _pending.clear()
 
 
+def leave_interrupt() -> None:
+    """Put back an interrupt that a check has raised, for those who work for the same caller.
+
+    A check in a thread takes it from the caller's, and one of the caller's from its threads.
+    """
+    if _deferring.is_set():
+        _pending.set()
+
+
 class OutOfTimeError(Exception):
     """A deadline passed between two steps of some work, which is left where it was."""
 
@@ -140,6 +149,40 @@ class Deadline:
     def passed(self) -> bool:
         """Whether it lies behind."""
         return clock() >= self._end
+
+
+class Recall(Deadline):
+    """A deadline that also comes when nobody waits any longer.
+
+    Parameters
+    ----------
+    seconds : float or None
+    is_given_up : callable
+        Whether that is so; it costs next to nothing.
+
+    Examples
+    --------
+    >>> Recall(60.0, lambda: False).passed, Recall(60.0, lambda: True).share(0.5).passed
+    (False, True)
+    """
+
+    def __init__(self, seconds: float | None, is_given_up: Callable[[], bool]) -> None:
+        super().__init__(seconds)
+        self._is_given_up = is_given_up
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until then, at least 0."""
+        return 0.0 if self._is_given_up() else super().remaining
+
+    def share(self, fraction: float) -> Recall:
+        """The point that leaves this fraction of the remaining time before it."""
+        return Recall(fraction * self.remaining, self._is_given_up)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it lies behind, or nobody waits."""
+        return super().passed or self._is_given_up()
 
 
 # For work that nobody waits for.

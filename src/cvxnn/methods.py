@@ -165,6 +165,7 @@ class Global(Proving):
         False ends the search, STATIONARY too, where neurons have come to rest up to the
         precision of a score, some per mille of the objective: neither Newton steps nor an
         exact oracle follow. In rank two, where it takes no time, the optimum stays exact.
+        Rows in dask are searched as if it were False.
     proof_time : "auto" or float
         Seconds, within the time limit, for a bound by a relaxation at the end, where no exact
         oracle has come to one: it says how far from optimal the network is at most, at any

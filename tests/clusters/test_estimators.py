@@ -1,10 +1,12 @@
 """Estimators on rows in dask: those in memory, as far as a rough search goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import cvxnn
-from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV
+from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV, Status
 
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
@@ -24,6 +26,34 @@ def rows():
 
 def in_dask(array, chunk=2_500):
     return da.from_array(array, chunks=(chunk, *array.shape[1:]))
+
+
+def gap_at(block, row, block_info):
+    first = block_info[0]["array-location"][0][0]
+    return np.where(np.arange(first, first + len(block))[:, None] == row, np.nan, block)
+
+
+def test_classes_share_a_time_limit(client, monkeypatch):
+    """Each has an equal share of what is left, as in memory; after Ctrl-C others have none."""
+    X, y = rows()
+    labels = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    limits = []
+
+    def solve(X, y, beta, *, time_limit, **options):
+        limits.append(time_limit)
+        first, n = X[:100].compute(), 100
+        found = cvxnn.solve(first, y[:n].compute(), beta, max_iter=1, time_limit=5.0)
+        return replace(found, status=statuses[len(limits) - 1])
+
+    monkeypatch.setattr("cvxnn.estimators.given_beta.solve_quietly", solve)
+    model = ConvexReLUClassifier(beta=3.0, multi_class="ovr", time_limit=9_000.0)
+    statuses = [Status.STATIONARY] * 3
+    model.fit(in_dask(X), in_dask(labels))
+    assert np.allclose(limits, [3_000.0, 4_500.0, 9_000.0], rtol=0.1)
+    limits.clear()
+    statuses = [Status.INTERRUPTED] * 3
+    model.fit(in_dask(X), in_dask(labels))
+    assert limits[0] > 2_000.0 and max(limits[1:]) < 1.0
 
 
 @pytest.mark.long
@@ -92,5 +122,45 @@ def test_what_is_not_for_dask_is_refused(client):
         ConvexReLURegressor(beta=1.0, loss="absolute").fit(X, y)
     with pytest.raises(cvxnn.InputError, match="class_weight is not"):
         ConvexReLUClassifier(beta=1.0, class_weight="balanced").fit(X, y > 7.0)
+    with pytest.raises(cvxnn.InputError, match="not on a device"):
+        ConvexReLURegressor(beta=1.0, device="cpu").fit(X, y)
+    with pytest.raises(cvxnn.InputError, match="the first at row 5900, column 0"):
+        ConvexReLURegressor().fit(X.map_blocks(gap_at, 5_900, block_info=True, dtype=float), y)
     with pytest.raises(cvxnn.InputError, match="warm_start is not"):
         ConvexReLURegressor(beta=1.0, warm_start=True).fit(X, y)
+
+
+def in_frames(X, *columns):
+    """Rows and what is beside them in frames of other partitions, as they come from files."""
+    rows = dd.from_pandas(pd.DataFrame(X, columns=["a", "b", "c"]), npartitions=3)
+    return rows, *(dd.from_pandas(pd.Series(column), npartitions=2) for column in columns)
+
+
+@pytest.mark.parametrize("loss", ["squared", "poisson"])
+def test_a_score_is_a_sum_over_blocks(loss):
+    X, y = (part[:900] for part in rows())
+    y = np.column_stack([y, y[::-1]]) if loss == "squared" else np.floor(np.maximum(y, 0.0) / 10)
+    weights = 1.0 + np.arange(900) % 3
+    model = ConvexReLURegressor(beta=30.0, loss=loss, max_iter=2, time_limit=5.0)
+    model.fit(X[:100], y[:100])
+    for extra in ((), (weights,)):
+        found = model.score(*(in_dask(part, 350) for part in (X, y, *extra)))
+        assert found == pytest.approx(model.score(X, y, *extra), rel=1e-10)
+    assert model.score(in_dask(X), y) == pytest.approx(model.score(X, y), rel=1e-10)
+    for constant in (np.ones_like(y), np.zeros_like(y)):
+        assert model.score(in_dask(X, 200), constant) == model.score(X, constant)
+    with pytest.raises(cvxnn.InputError, match="y has 899 entries but X has 900 rows"):
+        model.score(in_dask(X), in_dask(y[1:]))
+
+
+def test_scores_of_frames_are_those_in_memory():
+    X, y = (part[:900] for part in rows())
+    frame, weights = pd.DataFrame(X, columns=["a", "b", "c"]), 1.0 + np.arange(900) % 3
+    labels = np.where(y > np.median(y), "high", "low")
+    classifier = ConvexReLUClassifier(beta=3.0, max_iter=2, time_limit=5.0)
+    regressor = ConvexReLURegressor(beta=30.0, max_iter=2, time_limit=5.0)
+    for model, target in ((classifier, labels), (regressor, y)):
+        model.fit(frame[:100], target[:100])
+        for extra in ((), (weights,)):
+            found = model.score(*in_frames(X, target, *extra))
+            assert found == pytest.approx(model.score(frame, target, *extra), rel=1e-10)

@@ -9,6 +9,7 @@ import pytest
 import cvxnn
 from cvxnn import Status
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 pd = pytest.importorskip("pandas")
@@ -61,11 +62,15 @@ def test_networks_are_those_in_memory_whatever_the_chunks(chunk, client, in_memo
     assert found.objective == pytest.approx(known, rel=1e-12)
 
 
-def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
+def without_client(monkeypatch):
     def none():
         raise ValueError("No clients found")
 
     monkeypatch.setattr("distributed.default_client", none)
+
+
+def test_networks_are_the_same_without_a_client(in_memory, monkeypatch):
+    without_client(monkeypatch)
     X, y = (in_dask(part, 5_000) for part in rows())
     found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
     assert alike(found, in_memory) and found.certificate is None
@@ -212,13 +217,55 @@ def test_an_interrupt_leaves_the_best_network(client):
 
     found = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, callback=press)
     assert found.status is Status.INTERRUPTED and found.n_neurons > 0
-    assert found.dual_bound == 0.0 and len(found.history) == 1
+    assert found.dual_bound > 0.0 and len(found.history) == 1
+    assert found.certificate.verify(X, y).accepted
+
+
+@pytest.mark.parametrize(
+    "has_client", [True, pytest.param(False, marks=pytest.mark.long)], ids=["client", "threads"]
+)
+def test_an_interrupt_of_the_proof_leaves_what_is_proven(has_client, client, monkeypatch):
+    """Of each segment the best bound so far, and its certificate; workers are free at once."""
+    X, y = (in_dask(part, 3_000) for part in rows())
+    if not has_client:
+        without_client(monkeypatch)
+
+    def press(progress):
+        if progress.dual_bound > 0.0:
+            signal.raise_signal(signal.SIGINT)
+
+    first = cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=1)
+    patient = cvxnn.Global(proof_time=6_000.0)
+    found = cvxnn.solve(X, y, 0.1 * N, method=patient, max_iter=1, callback=press)
+    assert found.status is Status.INTERRUPTED and found.dual_bound >= first.dual_bound > 0.0
+    assert (found.certificate is not None) is has_client
+    if has_client:
+        assert found.dual_bound == pytest.approx(found.certificate.bounds.sum(), rel=1e-12)
+        assert found.certificate.verify(X, y).accepted
+
+
+@pytest.mark.parametrize("intercept", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_few_features_are_proven_exactly(intercept, client):
+    """Bounds of segments are their optima, and what their residual proves is not far."""
+    X, y = rows()
+    X = X[:, :2]
+    data = in_dask(X, 4_096), in_dask(y + 3.0 * intercept, 4_096)
+    options = {"intercept": intercept, "max_iter": 3}
+    quick = cvxnn.solve(*data, 0.1 * N, method=ROUGH, **options)
+    found = cvxnn.solve(*data, 0.1 * N, method=cvxnn.Global(proof_time=60.0), **options)
+    assert quick.gap < 0.2 and found.gap < 0.02
+    for k, bound in enumerate(found.certificate.bounds):
+        part = slice(k * 4096, (k + 1) * 4096)
+        share = 0.1 * N * len(y[part]) / N
+        alone = cvxnn.solve(X[part], y[part], share, intercept=intercept)
+        assert bound == pytest.approx(alone.objective, rel=1e-5)
+    assert found.certificate.verify(*data).accepted
 
 
 BAD = {
     "not finite": (
         lambda X, y: (np.where(np.arange(N)[:, None] == 5000, np.nan, X), y),
-        "X must be finite.*rows 4096 to 8191",
+        "X must be finite, got 5 NaN or infinite entries, the first at row 5000, column 0",
     ),
     "rows": (lambda X, y: (X, y[:-1]), "y has 8999 entries but X has 9000 rows"),
     "text": (lambda X, y: (X.astype(str), y), "X must be real numbers"),
@@ -235,8 +282,52 @@ def test_what_is_wrong_is_said(case, client):
         cvxnn.solve(in_dask(X, 3_000), in_dask(y, 3_000), 1.0, loss=loss)
 
 
+def sparse(array):
+    return array.map_blocks(pytest.importorskip("scipy.sparse").csr_matrix)
+
+
+UNREADABLE = {
+    "sparse": (lambda X, y, w: (sparse(X), y, w), "X must be dense, got sparse chunks"),
+    "delayed": (lambda X, y, w: (dask.delayed(X), y, w), "X is delayed, of a shape that nobody"),
+    "delayed y": (lambda X, y, w: (X, dask.delayed(y), w), "y is delayed, of a shape"),
+    "one weight": (lambda X, y, w: (X, y, 2.0), r"shape \(9000,\), one for each row of X"),
+    "an entry": (
+        lambda X, y, w: (X, da.where(da.arange(N, chunks=N) == 8_200, np.inf, y), w),
+        "y must be finite, got 1 NaN or infinite entry, the first at entry 8200",
+    ),
+    "a weight": (lambda X, y, w: (X, y, w - 1.0), "sample_weight must be above 0 for rows in dask"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_said_as_in_memory(case, client):
+    change, words = UNREADABLE[case]
+    X, y = (in_dask(part, 3_000) for part in rows())
+    X, y, weights = change(X, y, da.ones(N, chunks=3_000))
+    with pytest.raises(cvxnn.InputError, match=words) as said:
+        cvxnn.solve(X, y, 1.0, sample_weight=weights)
+    assert str(said.value).count(". ") == 0
+
+
+def test_nullable_numbers_are_numbers(client):
+    frame = pd.DataFrame(rows()[0][:, :2], columns=["a", "b"])
+    frame["c"] = np.arange(N) % 3
+    y = pd.Series(rows()[1])
+    options = {"method": ROUGH, "max_iter": 1}
+    wanted = cvxnn.solve(frame.to_numpy(), y.to_numpy(), 0.1 * N, **options)
+    frame["c"] = frame["c"].astype("Int64")
+    held, of_y = (dd.from_pandas(part, npartitions=2) for part in (frame, y.astype("Float64")))
+    found = cvxnn.solve(held, of_y, 0.1 * N, **options)
+    assert found.objective == pytest.approx(wanted.objective, rel=1e-12)
+    frame.loc[8_000, "c"] = pd.NA
+    with pytest.raises(cvxnn.InputError, match="the first at row 8000, column 2"):
+        cvxnn.solve(dd.from_pandas(frame, npartitions=2), of_y, 0.1 * N, **options)
+
+
 REFUSED = {
-    "kinks": ({"loss": "absolute"}, "losses without kinks"),
+    "kinks": ({"loss": "absolute"}, "losses without kinks, which are squared, huber, .* poisson"),
+    "a tolerance": ({"tol": 2.0}, "tol must be below 1"),
+    "a loss": ({"loss": "l2"}, "loss"),
     "gates": ({"model": cvxnn.Conv(filter_size=2)}, "Rows in dask are for ReLU"),
     "skip": ({"model": cvxnn.ReLU(skip="free")}, "Rows in dask are for ReLU"),
     "exact": ({"method": "exact"}, 'for method="global"'),

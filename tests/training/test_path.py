@@ -159,6 +159,11 @@ def test_a_path_refuses_arguments_before_any_work(option, monkeypatch):
         regularization_path([[1.0]], [1.0], 2, **option)
 
 
+def test_a_path_names_itself_where_it_is_given_what_it_does_not_take():
+    with pytest.raises(TypeError, match=r"^regularization_path\(\) got .* 'max_iters'"):
+        regularization_path([[1.0]], [1.0], 2, max_iters=3)  # type: ignore[call-arg]
+
+
 @pytest.mark.long
 def test_relaxations_go_on_from_one_another(monkeypatch):
     """More rows than a search over signs takes."""

@@ -64,9 +64,9 @@ class Device:
             return cls("torch", torch.zeros(1, device=name).device)
         # Of a device that PyTorch was built without it is an assertion that fails.
         except (RuntimeError, AssertionError) as error:
-            (reason, *_) = str(error).splitlines()
-            reason = reason.rstrip(".")
-            raise InputError(f"device={name!r} is none that PyTorch can use: {reason}.") from error
+            raise InputError(
+                f"device={name!r} is none that PyTorch can use: here there is {_devices()}."
+            ) from error
 
     @classmethod
     def chosen(cls, name: str | Self | None, array: Any) -> Self | None:
@@ -155,6 +155,14 @@ class Device:
         import torch
 
         return torch
+
+
+def _devices() -> str:
+    """The names of the devices of PyTorch that have double precision."""
+    import torch
+
+    found = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+    return ", ".join(f'"{name}"' for name in found)
 
 
 def _precision_flags(torch: Any) -> list[tuple[Any, str, object]]:

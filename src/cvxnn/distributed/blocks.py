@@ -48,19 +48,18 @@ class RawBlock:
     def read(cls, X: Any, y: Any, weights: Any, start: int, loss: Loss) -> RawBlock:
         """Rows of a chunk, checked as those in one memory are."""
         try:
-            rows = check_data(np.asarray(X))
-            target = check_targets(np.asarray(y), len(rows))
+            rows = check_data(X, first_row=start)
+            target = check_targets(y, len(rows), first_row=start)
             loss.check(target)
             if weights is not None:
-                weights = check_weights(np.asarray(weights), len(rows))
-                if not weights.all():
+                # Before the others: weights that are all 0 here need not be so elsewhere.
+                if not np.asarray(weights).all():
                     raise InputError(
                         "sample_weight must be above 0 for rows in dask: leave the others out."
                     )
+                weights = check_weights(weights, len(rows), first_row=start)
         except InputError as error:
-            end = start + len(X)
-            fault = f"{error} This is in rows {start} to {end - 1}, counted from {start}."
-            return cls(np.zeros((0, 1)), np.zeros(0), None, start, fault)
+            return cls(np.zeros((0, 1)), np.zeros(0), None, start, str(error))
         return cls(rows, target, weights, start)
 
     def facts(self, loss: Loss) -> Facts:

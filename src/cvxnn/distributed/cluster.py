@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias, final
@@ -95,13 +96,34 @@ def cluster() -> Iterator[Cluster]:
     """That of the client at hand; without one, threads of this process for as long as it takes."""
     from distributed import Client, default_client
 
+    # What is given up on the way to the end is nobody's concern.
+    quiet = logging.ERROR
+
     try:
         client = default_client()
     except ValueError:
-        with Client(processes=False, dashboard_address=":0") as client:
+        with Client(processes=False, dashboard_address=":0", silence_logs=quiet) as client:
             yield Cluster(client, owned=True)
         return
     yield Cluster(client)
+
+
+def given_up() -> Callable[[], bool]:
+    """Looks whether nobody waits any more for the task that this thread works on."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:
+        # No task at all.
+        return lambda: False
+    key = worker.get_current_task()
+
+    def look() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is None or task.state == "cancelled"
+
+    return look
 
 
 def _size(value: Any) -> int:

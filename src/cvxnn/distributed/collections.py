@@ -70,14 +70,16 @@ class Pieces:
                 f"got shape {rows.shape}."
             )
         n, d = rows.shape
-        targets = _of_rows(y, "y", n)
+        targets = beside_rows(y, "y", n)
         if targets.ndim not in (1, 2) or 0 in targets.shape:
             raise InputError(
                 f"y must be of shape ({n},), or ({n}, c) for c outputs, got shape {targets.shape}."
             )
-        weights = None if sample_weight is None else _of_rows(sample_weight, "sample_weight", n)
+        weights = None if sample_weight is None else beside_rows(sample_weight, "sample_weight", n)
         if weights is not None and weights.ndim != 1:
-            raise InputError(f"sample_weight must have shape ({n},), got {weights.shape}.")
+            raise InputError(
+                f"sample_weight must have shape ({n},), one for each row of X, got {weights.shape}."
+            )
         ends = block_ends(rows.chunks[0], d)
         return cls(
             _cut(rows, ends), _cut(targets, ends),
@@ -116,12 +118,18 @@ def as_dask_array(value: Collection, name: str, *, of_numbers: bool = True) -> A
     """A dask array of known chunks, of real numbers unless they may be labels of any kind."""
     require_dask()
     import dask.array as da
+    from dask.delayed import Delayed
 
+    if isinstance(value, Delayed):
+        raise InputError(
+            f"{name} is delayed, of a shape that nobody knows: take dask.array.from_delayed."
+        )
     if not is_dask(value):
         value = da.from_array(np.asarray(value), chunks=-1)
     if hasattr(value, "to_dask_array"):
         if of_numbers:
             _check_columns(value, name)
+            value = _without_extensions(value)
         with warnings.catch_warnings():
             # Labels may be text, which becomes an array of objects.
             warnings.filterwarnings("ignore", message="Dask currently has limited support")
@@ -130,6 +138,11 @@ def as_dask_array(value: Collection, name: str, *, of_numbers: bool = True) -> A
     if not isinstance(value, da.Array):
         raise InputError(
             f"{name} must be an array or a data frame of dask, got a {type(value).__name__}."
+        )
+    if hasattr(value._meta, "toarray"):
+        raise InputError(
+            f"{name} must be dense, got sparse chunks; convert them with "
+            f"{name}.map_blocks(lambda chunk: chunk.toarray())."
         )
     if of_numbers and np.dtype(value.dtype).kind not in "biuf":
         raise InputError(f"{name} must be real numbers, got an array of {value.dtype}.")
@@ -140,14 +153,15 @@ def as_dask_array(value: Collection, name: str, *, of_numbers: bool = True) -> A
     return value
 
 
-def _of_rows(value: Collection, name: str, n: int) -> Any:
-    """An array with an entry or a row for each row of X."""
-    array = as_dask_array(value, name)
+def beside_rows(value: Collection, name: str, n: int, *, of_numbers: bool = True) -> Any:
+    """An array with an entry or a row for each of n rows of X."""
+    array = as_dask_array(value, name, of_numbers=of_numbers)
+    if array.ndim == 0:
+        raise InputError(f"{name} must have shape ({n},), one for each row of X, got ().")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim == 0 or array.shape[0] != n:
-        count = 0 if array.ndim == 0 else array.shape[0]
-        raise InputError(f"{name} has {count} entries but X has {n} rows.")
+    if array.shape[0] != n:
+        raise InputError(f"{name} has {array.shape[0]} entries but X has {n} rows.")
     return array
 
 
@@ -160,6 +174,15 @@ def _check_columns(frame: Any, name: str) -> None:
                 f"{name} must have columns of numbers, got {column!r} of type {dtype}; "
                 "encode it as numbers before."
             )
+
+
+def _without_extensions(frame: Any) -> Any:
+    """A frame or series whose nullable numbers are floats; what is missing is NaN."""
+    if not hasattr(frame.dtypes, "items"):
+        return frame if isinstance(frame.dtypes, np.dtype) else frame.astype("float64")
+    dtypes = dict(frame.dtypes)
+    nullable = [column for column, dtype in dtypes.items() if not isinstance(dtype, np.dtype)]
+    return frame.astype(dict.fromkeys(nullable, "float64")) if nullable else frame
 
 
 def _cut(array: Any, ends: list[int]) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, FloatArray
 from cvxnn.distributed.blocks import RawBlock, merged
-from cvxnn.distributed.cluster import Cluster
+from cvxnn.distributed.cluster import Cluster, Future
 from cvxnn.distributed.collections import Pieces
 from cvxnn.errors import InputError
 from cvxnn.interrupts import check_interrupt
@@ -40,26 +40,37 @@ class Moments:
         Raises
         ------
         InputError
-            If a row is not as :func:`cvxnn.solve` takes it.
+            If a row is not as :func:`cvxnn.solve` takes it, or sums are not in float64.
         """
         blocks = pieces.read(cluster, loss)
+
+        check_blocks(cluster, blocks)
 
         def total(function: Any, *arguments: Any) -> Sums:
             tasks = [cluster.submit(function, block, *arguments) for block in blocks]
             return total_of(merged(*cluster.results(tasks, check_interrupt)))
 
-        faults = cluster.results([cluster.submit(_fault, block) for block in blocks])
-        if any(faults):
-            raise InputError(next(fault for fault in faults if fault))
         (first,) = cluster.results([cluster.submit(_first, blocks[0])])
         # Around a value of its own a column far from zero loses no digits.
         weight, sums = total(_sums, first)
         mean = first + sums / weight
         weight, squares = total(_squares, mean)
+        if not (np.isfinite(weight) and np.isfinite(squares).all()):
+            raise InputError(
+                "Means and deviations of X and y, with these weights, are beyond float64; "
+                "rescale them."
+            )
         deviation = np.sqrt(squares / weight)
         # What rounding makes of a constant is no deviation.
         is_constant = deviation <= 4.0 * EPS * np.abs(mean)
         return cls(np.where(is_constant, first, mean), np.where(is_constant, 1.0, deviation))
+
+
+def check_blocks(cluster: Cluster, blocks: Sequence[Future]) -> None:
+    """InputError with the first thing that is wrong with rows, if there is one."""
+    faults = cluster.results([cluster.submit(_fault, block) for block in blocks])
+    if any(faults):
+        raise InputError(next(fault for fault in faults if fault))
 
 
 def _fault(block: RawBlock) -> str:

@@ -175,6 +175,10 @@ class ConvexEstimator(CallbackSupportMixin, ModelEstimator):  # type: ignore[mis
         (True, 'relu, squared loss, beta 0.1, an intercept')
         """
         check_is_fitted(self, "solutions_")
+        if is_dask(X) or is_dask(y):
+            raise InputError(
+                "verify does not take rows in dask: the certificates of cvxnn.solve do."
+            )
         self._data_as_fitted(X)
         # Reading data leaves traces, which are not to be those of a fit.
         reader = copy(self)

@@ -17,6 +17,7 @@ from cvxnn.backends.namespaces import is_dask
 from cvxnn.errors import InputError
 from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, Weights
+from cvxnn.estimators.cluster_scores import accuracy_in_dask
 from cvxnn.estimators.default_beta import Guess, classification_beta
 from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, check_labels, class_weighted, weights_of
@@ -69,6 +70,24 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         values = self._decisions(X)
         best = (values > 0.0).astype(np.intp) if values.ndim == 1 else values.argmax(axis=1)
         return np.asarray(self.classes_[best])
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: Weights = None) -> float:
+        """The share of the samples whose label is predicted.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for `fit`; of rows in dask the sums are over their blocks.
+        sample_weight : array-like, shape (n,), optional
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+        """
+        if is_dask(X) or is_dask(y):
+            return accuracy_in_dask(self.predict, X, y, sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     @like_dispatched

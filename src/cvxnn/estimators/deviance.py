@@ -9,6 +9,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from cvxnn.array_types import FloatArray
 from cvxnn.losses import Loss
+from cvxnn.validation import check_finite
+
+# The exponential of this is 0 in float64.
+_LOG_OF_ZERO = -1000.0
 
 
 def explained_deviance(
@@ -48,6 +52,43 @@ def explained_deviance(
     counts = np.ones(len(y)) if weights is None else weights
     columns = zip(np.atleast_2d(values.T), np.atleast_2d(y.T), strict=True)
     return float(np.mean([_of_one(loss, f, target, counts) for f, target in columns]))
+
+
+def deviance(loss: Loss, values: FloatArray, y: FloatArray) -> FloatArray:
+    """Half of that of each entry; InputError if targets are none of the loss.
+
+    Examples
+    --------
+    >>> from cvxnn.losses import PoissonLoss
+    >>> deviance(PoissonLoss(), np.zeros(1), np.ones(1))
+    array([0.])
+    """
+    loss.check(y)
+    return np.asarray(loss.values(values, y))
+
+
+def squares(values: FloatArray, y: FloatArray) -> FloatArray:
+    """The squared errors of targets, which are finite.
+
+    Examples
+    --------
+    >>> squares(np.zeros(1), np.array([2.0]))
+    array([4.])
+    """
+    check_finite(y, "y")
+    return np.asarray((values - y) ** 2)
+
+
+def log_of_mean(mean: FloatArray) -> FloatArray:
+    """The best constant logarithm; for targets of zeros one whose exponential is 0.
+
+    Examples
+    --------
+    >>> log_of_mean(np.array([1.0]))
+    array([0.])
+    """
+    is_zero = mean == 0.0
+    return np.where(is_zero, _LOG_OF_ZERO, np.log(np.where(is_zero, 1.0, mean)))
 
 
 def _of_one(loss: Loss, f: FloatArray, y: FloatArray, weights: FloatArray) -> float:

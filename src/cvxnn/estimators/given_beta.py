@@ -12,11 +12,12 @@ from cvxnn.estimators.inputs import Samples, Table
 from cvxnn.estimators.on_cluster import ClusterTable
 from cvxnn.estimators.scaling import Scaling
 from cvxnn.estimators.time_limits import Budget
-from cvxnn.estimators.training import Training
-from cvxnn.interrupts import UNLIMITED
+from cvxnn.estimators.training import AT_ONCE, Training
+from cvxnn.interrupts import UNLIMITED, Deadline
 from cvxnn.methods import Global
 from cvxnn.progress import live_progress
 from cvxnn.results import Solution, Status
+from cvxnn.training.arguments import refuse_device
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_positive, check_random_state
 
@@ -51,8 +52,15 @@ class GivenBeta(ConvexEstimator):
         """
         if self.warm_start:
             raise InputError("warm_start is not for rows in dask.")
+        refuse_device(self.device)
+        budget = Budget.of(None if self.time_limit == "auto" else self.time_limit)
         table = ClusterTable.of(X, y, sample_weight)
-        some = self._read(*table.sample())
+        try:
+            some = self._read(*table.sample())
+        except InputError:
+            # Of all rows, by their own numbers, if it is in one of them.
+            table.check()
+            raise
         numbers = self._cluster_targets(table)
         is_scaled = self.scale_X, self._scales_targets
         self.scaling_ = Scaling()
@@ -68,23 +76,30 @@ class GivenBeta(ConvexEstimator):
             self.beta_ = float(self.beta)
         rows = table.rows_as_read(self.scaling_, has_ones=self._inputs["has_ones"])
         targets = self._cluster_problems(numbers)
-        self._keep([self._trained(training, rows, y, table.weights) for y in targets])
+        solutions: list[Solution[Any]] = []
+        for target in targets:
+            deadline = budget.share_of(len(targets) - len(solutions))
+            if any(one.status is Status.INTERRUPTED for one in solutions):
+                deadline = Deadline(AT_ONCE)
+            solutions.append(self._trained(training, rows, target, table.weights, deadline))
+        self._keep(solutions)
         self._say(training, problems)
 
-    def _trained(self, training: Training, X: Any, y: Any, weights: Any) -> Solution[Any]:
+    def _trained(
+        self, training: Training, X: Any, y: Any, weights: Any, deadline: Deadline
+    ) -> Solution[Any]:
         """The network of one problem."""
         method = training.method
         if isinstance(method, Global):
             seconds = 0.0 if isinstance(self.proof_time, str) else float(self.proof_time)
             method = method.replaced(polish=False, proof_time=seconds)
-        limit = None if isinstance(self.time_limit, str) else self.time_limit
+        limit = max(deadline.remaining, AT_ONCE) if deadline.limited else None
         with live_progress(bool(self.verbose), lines=True) as show:
             return solve_quietly(
                 X, y, self.beta_, model=training.model, method=method, loss=training.loss,
                 intercept=training.intercept, sample_weight=weights, tol=self.tol,
                 max_iter=self.max_iter, time_limit=limit,
                 random_state=check_random_state(self.random_state), callback=show,
-                device=self.device,
             )  # fmt: skip
 
     def _choose_beta(

@@ -10,8 +10,8 @@ import numpy as np
 
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.distributed.cluster import cluster
-from cvxnn.distributed.collections import Collection, Pieces, as_dask_array
-from cvxnn.distributed.moments import Moments
+from cvxnn.distributed.collections import Collection, Pieces, as_dask_array, beside_rows
+from cvxnn.distributed.moments import Moments, check_blocks
 from cvxnn.errors import InputError
 from cvxnn.estimators.inputs import check_labels
 from cvxnn.estimators.scaling import Scaling
@@ -44,16 +44,13 @@ class ClusterTable:
     @classmethod
     def of(cls, X: Collection, y: Collection, sample_weight: Collection | None) -> ClusterTable:
         """From the arguments of `fit`; InputError if they are no rows."""
-        names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
         rows = as_dask_array(X, "X")
+        names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
         if rows.ndim != 2 or 0 in rows.shape:
             raise InputError(f"X must be of shape (n, d), got shape {rows.shape}.")
-        target = as_dask_array(y, "y", of_numbers=False)
-        if target.shape[0] != rows.shape[0]:
-            raise InputError(f"y has {target.shape[0]} entries but X has {rows.shape[0]} rows.")
-        if target.ndim == 2 and target.shape[1] == 1:
-            target = target[:, 0]
-        weights = None if sample_weight is None else as_dask_array(sample_weight, "sample_weight")
+        n = rows.shape[0]
+        target = beside_rows(y, "y", n, of_numbers=False)
+        weights = None if sample_weight is None else beside_rows(sample_weight, "sample_weight", n)
         return cls(rows, target, weights, names)
 
     def __len__(self) -> int:
@@ -70,6 +67,14 @@ class ClusterTable:
         import pandas as pd
 
         return pd.DataFrame(X, columns=self.names), y, weights
+
+    def check(self) -> None:
+        """InputError where rows or targets are not as they should be, with their numbers."""
+        is_text = np.dtype(self.y.dtype).kind not in "biuf"
+        target = np.zeros(len(self)) if is_text else self.y
+        with cluster() as workers:
+            pieces = Pieces.of(self.X, target, self.weights)
+            check_blocks(workers, pieces.read(workers, as_loss("squared")))
 
     def classes(self) -> Array:
         """The labels that there are, sorted; what is distinct in each chunk comes here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from cvxnn.array_types import FloatArray
 from cvxnn.backends.namespaces import is_dask
 from cvxnn.estimators.array_dispatch import like_dispatched
 from cvxnn.estimators.base import ConvexEstimator, Weights
+from cvxnn.estimators.cluster_scores import explained_in_dask
 from cvxnn.estimators.default_beta import Guess, regression_beta
-from cvxnn.estimators.deviance import explained_deviance
+from cvxnn.estimators.deviance import deviance, explained_deviance, log_of_mean, squares
 from cvxnn.estimators.given_beta import GivenBeta
 from cvxnn.estimators.inputs import Samples, Table, check_numbers, weights_of
 from cvxnn.estimators.on_cluster import ClusterTable, by_blocks
@@ -66,7 +68,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X, y : array-like
-            As for `fit`.
+            As for `fit`; of rows in dask the sums are over their blocks.
         sample_weight : array-like, shape (n,), optional
 
         Returns
@@ -74,6 +76,8 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         float
             1 at best, 0 for the mean of y, of several targets the mean of each.
         """
+        if is_dask(X) or is_dask(y):
+            return self._score_in_dask(X, y, sample_weight)
         if not self._loss().has_log_link:
             return float(super().score(X, y, sample_weight))
         values = self._shaped_values(X)
@@ -82,6 +86,12 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
         return explained_deviance(
             self._loss(), values, target, weights_of(sample_weight, len(values))
         )
+
+    def _score_in_dask(self, X: Any, y: Any, sample_weight: Any) -> float:
+        has_log_link = self._loss().has_log_link
+        cost = partial(deviance, self._loss()) if has_log_link else squares
+        constant = log_of_mean if has_log_link else np.asarray
+        return explained_in_dask(self._shaped_values, cost, constant, X, y, sample_weight)
 
     def _shaped_values(self, X: ArrayLike) -> FloatArray:
         values = self._values(X)

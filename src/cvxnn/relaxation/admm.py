@@ -21,7 +21,8 @@ SIGNS = (1.0, -1.0)
 # less where moments are split up. On 120 x 101 images 0.225 is proven after 900 iterations, not
 # 0.28.
 _OF_TREE = 10.0
-# rho over that of beta and the sizes of the neurons.
+# rho over that of beta and the sizes of the neurons: with 1.2 a gap of 0.2 on friedman1 takes a
+# tenth to a third fewer iterations, but one of 0.05 on breast cancer three quarters more.
 _PENALTY = 4.0
 # Of the moments of a leaf that is split, each of the two has at least so much.
 _LEAST_SHARE = 0.1

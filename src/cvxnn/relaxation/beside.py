@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, final
 
+from cvxnn.array_types import FloatArray
 from cvxnn.certificates import DualProof
 from cvxnn.layers import Layer
 from cvxnn.problems import Neurons, Problem
@@ -44,5 +45,9 @@ class Beside:
 
 def value(problem: Problem[Layer], neurons: Neurons) -> float:
     """The objective of neurons."""
-    prediction = problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)
-    return problem.value(prediction, float(neurons.sizes.sum()))
+    return problem.value(predicted(problem, neurons), float(neurons.sizes.sum()))
+
+
+def predicted(problem: Problem[Layer], neurons: Neurons) -> FloatArray:
+    """By neurons of one output, shape (n,)."""
+    return problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)

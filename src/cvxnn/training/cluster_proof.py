@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Any, final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice, pairwise
+from typing import Any, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from cvxnn.array_types import EPS, FloatArray
-from cvxnn.certificates import DualProof, spectral_proof
-from cvxnn.distributed.blocks import Block, RawBlock
+from cvxnn.distributed.blocks import RawBlock
 from cvxnn.distributed.cluster import Cluster, Future, cluster
 from cvxnn.distributed.collections import Pieces
 from cvxnn.distributed.rows import ClusterRows
 from cvxnn.errors import InputError
-from cvxnn.evaluation import evaluate
-from cvxnn.interrupts import Deadline, interrupt_pending
-from cvxnn.layers import Layer
+from cvxnn.interrupts import Deadline
 from cvxnn.losses import LOSSES, Loss, as_loss
-from cvxnn.methods import Global
-from cvxnn.models.base import Choices, Model
-from cvxnn.problems import Neurons, Problem
-from cvxnn.relaxation.outputs.prover import OutputsProver
-from cvxnn.relaxation.prover import RelaxationProver
-from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.solvers.segments.rows import Check, never
 from cvxnn.solvers.segments.segment import LENGTH
-from cvxnn.training.certificate import bound_certificate
-from cvxnn.verification.certificate import BoundCertificate
-from cvxnn.verification.data import fingerprint_of
+from cvxnn.training.part_proof import Parts, Proven, first_proven, proven
 from cvxnn.verification.report import Verification
 from cvxnn.verification.rounding import sum_down
 
@@ -37,117 +26,11 @@ from cvxnn.verification.rounding import sum_down
 _MOST_KEPT = 16
 # Parts between two reports of the bound.
 _REPORTS = 10
-# Rows of the first blocks of a part: of 4096 rows these are as many blocks.
-_BLOCK = 64
-
-
-@final
-@dataclass(frozen=True)
-class Parts:
-    """What every task has to know to bound a segment by itself.
-
-    Of a segment with m of n rows the share of beta is ``beta m / n``: one network serves all
-    rows, the loss is a sum, and so ``p*(all, beta) >= sum_k p*(segment k, beta m_k / n)``, beside
-    an intercept, too. Rows that are alike lose little by that. A segment is of consecutive rows,
-    so that none moves and the bound does not depend on chunks: who has sorted rows shuffles them
-    before.
-
-    Attributes
-    ----------
-    model : Model
-    loss : Loss
-        In the units of the data.
-    beta : float
-    n_rows : int
-        Of all segments together.
-    neurons : Neurons
-        In the same units, to start from: the best known for all rows.
-    intercept : bool
-    tol : float
-        Relative gap of a segment at which there is no more to do.
-    keeps : bool
-        Whether certificates are kept.
-    """
-
-    model: Model
-    loss: Loss
-    beta: float
-    n_rows: int
-    neurons: Neurons
-    intercept: bool
-    tol: float
-    keeps: bool
-
-    def problem(self, X: FloatArray, y: FloatArray, weights: FloatArray | None) -> Problem[Layer]:
-        """That of a segment."""
-        # The shares sum to beta at most, whatever is rounded.
-        beta = self.beta * (len(X) / self.n_rows) * (1.0 - 8.0 * EPS)
-        return self.model.problem(X, y, beta, self.loss, weights, self.intercept)
-
-    def found(self, problem: Problem[Layer], proof: DualProof, data: Sequence[Any]) -> Proven:
-        """What a proof comes to, with a certificate where they are kept."""
-        bound = proof.bound(problem)
-        if not self.keeps:
-            return Proven(bound)
-        network = self.model.network(self.neurons, (problem.rows.n_features,))
-        # A checker may prove more than the bound, but no more than a network has.
-        known = evaluate(
-            problem.loss, problem.target, network.predict_on(problem.rows),
-            problem.beta * network.penalty(), network.penalty_roundings, self.tol,
-        )  # fmt: skip
-        certificate = bound_certificate(
-            self.model, problem, proof, {}, bound=bound, objective=known.value + known.error,
-            intercept=self.intercept, fingerprint=fingerprint_of(*data),
-        )  # fmt: skip
-        return Proven(bound, certificate)
-
-
-@dataclass(frozen=True)
-class Proven:
-    """What a task has proven of a segment.
-
-    Attributes
-    ----------
-    bound : float
-        On its optimum, at its share of beta.
-    certificate : BoundCertificate or None
-    """
-
-    bound: float
-    certificate: BoundCertificate | None = field(default=None, repr=False)
-
-
-def proven(block: Block, number: int, parts: Parts, seconds: float | None) -> Proven:
-    """The bound of a segment, by the relaxation from the network; with 0 s by one eigenvalue."""
-    data = block.rows_of(number)
-    try:
-        problem = parts.problem(*data)
-    except InputError:
-        # An intercept alone may fit labels that are all the same: what is left is that no loss is
-        # below 0, which a dual point of zeros proves.
-        problem = replace(parts, intercept=False).problem(*data)
-        zeros = np.zeros((len(problem.target), problem.n_outputs))
-        return parts.found(problem, DualProof(zeros, np.zeros(1), "spectral"), data)
-    strategy = parts.model.strategy_of(
-        problem, Choices(Global(certify=False), np.random.default_rng(0), None),
-        (problem.rows.n_features,), intercept=parts.intercept,
-    )  # fmt: skip
-    proofs = [strategy.first_proof()]
-    neurons = parts.neurons
-    if problem.n_outputs == 1 and not parts.intercept:
-        f = problem.rows.forward(neurons.directions, neurons.signs * neurons.sizes)
-        proofs.append(spectral_proof(problem.rows, problem.residual(f)))
-    proof = max(proofs, key=lambda one: one.bound(problem))
-    deadline = Deadline(seconds)
-    prover = relaxation_prover(problem, intercept=parts.intercept)
-    if not (deadline.passed or interrupt_pending()) and prover is not None:
-        if isinstance(prover, RelaxationProver):
-            # Others work beside it; trees bring little of the gap of all rows.
-            prover = replace(prover, threads=1, leaves=1, block=_BLOCK, largest=2 * _BLOCK)
-        elif isinstance(prover, OutputsProver):
-            prover = replace(prover, threads=1)
-        proof = prover.improve(neurons, proof, parts.tol, deadline)
-    return parts.found(problem, proof, data)
+# Segments that one task bounds by the residual of the network.
+_AT_ONCE = 16
+_T = TypeVar("_T")
+# The places of segments, and the function and arguments that bound these.
+_Task: TypeAlias = tuple[list[int], tuple[Any, ...]]
 
 
 def least_loss(loss: Loss) -> float:
@@ -157,7 +40,9 @@ def least_loss(loss: Loss) -> float:
 
 @final
 class ClusterProver:
-    """Bounds the segments one after the other, as many at a time as there are threads.
+    """Bounds all segments in a few passes, and then one after the other, as long as there is time.
+
+    Whenever it is stopped there is the best bound so far of each.
 
     Parameters
     ----------
@@ -165,70 +50,111 @@ class ClusterProver:
     parts : Parts
     on_bound : callable
         Called with the sum so far, now and then.
+
+    Attributes
+    ----------
+    bounds : ndarray, shape (K,)
+        The best so far of each segment, in the order of the rows.
     """
 
     def __init__(
         self, rows: ClusterRows, parts: Parts, on_bound: Callable[[float], object]
     ) -> None:
         self._rows, self._parts, self._on_bound = rows, parts, on_bound
-        self._places = _places(rows.starts)
+        self._cluster, self._places = rows.cluster, _places(rows.starts)
         self.bounds = np.full(len(self._places), least_loss(parts.loss))
-        self.kept: dict[int, Future] = {}
+        self._kept: dict[int, Future] = {}
+        self._left = 0
 
     @property
     def bound(self) -> float:
         """The sum of what is proven: of other segments it is known that no loss is below 0."""
         return sum_down(self.bounds)
 
-    def improve(self, deadline: Deadline, check: Callable[[], object]) -> None:
-        """All segments, each with an equal share of the time that is left.
+    def begin(self, check: Check) -> None:
+        """All segments by the residual of the network: the time of a few passes over the rows."""
+        numbered = list(enumerate(self._places))
+        groups = [
+            list(group)
+            for _, group in groupby(numbered, lambda one: (one[1][0], one[1][1] // _AT_ONCE))
+        ]
 
-        Those that are over early leave theirs to the others, and those for which there is none
-        have a bound by one eigenvalue.
+        def tasks() -> Iterator[_Task]:
+            for group in _in_turns(groups, lambda group: group[0][1]):
+                places = [place for place, _ in group]
+                numbers = [number for _, (_, number) in group]
+                yield places, (first_proven, self._block(places[0]), numbers, self._parts)
+
+        self._take_all(tasks(), check)
+
+    def improve(self, deadline: Deadline, check: Check) -> None:
+        """Each segment by itself, with an equal share of the time that is left.
+
+        Those that are over early leave theirs to the others.
         """
-        places, cluster = list(enumerate(self._places)), self._rows.cluster
-        threads, running = cluster.n_threads, dict[str, tuple[int, Future, Future]]()
-        # More than there are threads, so that none waits for the driver.
-        window = threads + len(self._rows.blocks)
-        say_at = np.linspace(0, len(places), _REPORTS + 1)[1:]
-        try:
-            while places or running:
-                while places and len(running) < window:
-                    left = len(places) + len(running)
-                    place, (k, number) = places.pop(0)
-                    seconds = deadline.remaining / -(-left // threads)
-                    future = cluster.submit(
-                        proven, self._rows.blocks[k], number, self._parts,
-                        seconds if deadline.limited else None,
-                    )  # fmt: skip
-                    bound = cluster.submit(_bound_of, future)
-                    running[bound.key] = place, future, bound
-                done = cluster.first_of([bound for *_, bound in running.values()], check)
-                found = cluster.results(done)
-                for bound, value in zip(done, found, strict=True):
-                    place, future, _ = running.pop(bound.key)
-                    self.bounds[place] = max(self.bounds[place], value)
-                    if self._parts.keeps:
-                        self.kept[place] = future
-                n_done = len(self._places) - len(places) - len(running)
-                if n_done >= say_at[0]:
-                    say_at = say_at[say_at > n_done]
-                    self._on_bound(self.bound)
-        finally:
-            cluster.give_up([future for _, *both in running.values() for future in both])
+        self._on_bound(self.bound)
+        order = _in_turns(range(len(self._places)), self._places.__getitem__)
+        self._left, threads = len(order), self._cluster.n_threads
+
+        def tasks() -> Iterator[_Task]:
+            for place in order:
+                if deadline.passed:
+                    return
+                seconds = None
+                if deadline.limited:
+                    seconds = deadline.remaining / -(-self._left // threads)
+                number = self._places[place][1]
+                yield [place], (proven, self._block(place), number, self._parts, seconds)
+
+        say_at = np.linspace(len(order), 0, _REPORTS + 1)[1:]
+
+        def said() -> None:
+            nonlocal say_at
+            self._left -= 1
+            if self._left <= say_at[0]:
+                say_at = say_at[say_at < self._left]
+                self._on_bound(self.bound)
+
+        self._take_all(tasks(), check, said)
 
     def keeper(self) -> KeptParts | None:
         """Where certificates of all segments are, if they are kept."""
-        if len(self.kept) < len(self._places):
+        if len(self._kept) < len(self._places):
             return None
-        order = np.argsort([k * 2**40 + number for k, number in self._places])
-        return KeptParts([self.kept[place] for place in order.tolist()])
+        return KeptParts([self._kept[place] for place in range(len(self._places))])
 
-    @property
-    def in_order(self) -> FloatArray:
-        """The bounds of segments in the order of their rows."""
-        order = np.argsort([k * 2**40 + number for k, number in self._places])
-        return self.bounds[order]
+    def _block(self, place: int) -> Future:
+        return self._rows.blocks[self._places[place][0]]
+
+    def _take_all(
+        self, tasks: Iterator[_Task], check: Check, on_done: Callable[[], object] = never
+    ) -> None:
+        """What tasks find, as it comes; each is made when its turn has come."""
+        cluster, running = self._cluster, dict[str, tuple[list[int], Future, Future]]()
+        # More than there are threads, so that none waits for the driver.
+        window = cluster.n_threads + len(self._rows.blocks)
+        try:
+            while True:
+                for places, task in islice(tasks, window - len(running)):
+                    found = cluster.submit(*task)
+                    bounds = cluster.submit(_bounds_of, found)
+                    running[bounds.key] = places, found, bounds
+                if not running:
+                    return
+                done = cluster.first_of([bounds for *_, bounds in running.values()], check)
+                for bounds, values in zip(done, cluster.results(done), strict=True):
+                    self._take(*running.pop(bounds.key)[:2], values)
+                    on_done()
+        finally:
+            cluster.give_up([future for _, *both in running.values() for future in both])
+
+    def _take(self, places: Sequence[int], found: Future, values: Sequence[float]) -> None:
+        for k, (place, value) in enumerate(zip(places, values, strict=True)):
+            if place in self._kept and value <= self.bounds[place]:
+                continue
+            self.bounds[place] = max(self.bounds[place], value)
+            if self._parts.keeps:
+                self._kept[place] = self._cluster.submit(_one_of, found, k)
 
 
 @final
@@ -242,7 +168,7 @@ class KeptParts:
         with cluster() as workers:
             pieces = Pieces.of(X, y, sample_weight)
             blocks = pieces.read(workers, as_loss("squared"))
-            places = sorted(_places(pieces.starts))
+            places = _places(pieces.starts)
             if len(places) != len(self.futures):
                 raise InputError("X has another number of rows than the certificate.")
             tasks = [
@@ -267,16 +193,20 @@ def _verified(block: RawBlock, number: int, found: Proven) -> Verification:
     return found.certificate.verify(block.X[part], block.y[part], weights)
 
 
-def _bound_of(found: Proven) -> float:
-    return found.bound
+def _bounds_of(found: Sequence[Proven]) -> list[float]:
+    return [one.bound for one in found]
+
+
+def _one_of(found: Sequence[Proven], k: int) -> Proven:
+    return found[k]
 
 
 def _places(starts: Sequence[int]) -> list[tuple[int, int]]:
-    """Block and number of each segment, of all blocks in turn: all workers have some."""
+    """Block of each segment, and its number there, in the order of the rows."""
     counts = [-(-(b - a) // LENGTH) for a, b in pairwise(starts)]
-    return [
-        (k, number)
-        for number in range(max(counts))
-        for k, count in enumerate(counts)
-        if number < count
-    ]
+    return [(k, number) for k, count in enumerate(counts) for number in range(count)]
+
+
+def _in_turns(every: Iterable[_T], place: Callable[[_T], tuple[int, int]]) -> list[_T]:
+    """All blocks in turn, so that all workers have some."""
+    return sorted(every, key=lambda one: place(one)[::-1])

@@ -21,24 +21,26 @@ from cvxnn.interrupts import (
     deferred_interrupts,
     forget_interrupt,
 )
-from cvxnn.losses import Loss, as_loss
-from cvxnn.methods import Global, Method, as_method
-from cvxnn.models.base import Model, as_model
+from cvxnn.losses import LOSSES
+from cvxnn.methods import Global
 from cvxnn.models.relu import ReLU
 from cvxnn.networks.base import Network
 from cvxnn.problems import Neurons
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.tile_search import TileSearch
 from cvxnn.solvers.proof_time import ProofTime
-from cvxnn.training.cluster_proof import ClusterProver, Parts, keeps_certificates
-from cvxnn.training.run import Limits
-from cvxnn.validation import check_flag, check_positive, check_random_state
+from cvxnn.training.arguments import Arguments, refuse_device
+from cvxnn.training.cluster_proof import ClusterProver, keeps_certificates
+from cvxnn.training.part_proof import Parts
+from cvxnn.validation import check_positive
 from cvxnn.verification.spread import SpreadCertificate
 
 _ADVICE = (
     "Over a cluster neurons come to rest roughly, and bounds are sums over parts: "
     "Global(proof_time=...) gives these more time"
 )
+# Names of the losses that there are.
+_SMOOTH = ", ".join(name for name, kind in LOSSES.items() if not kind().is_kinked)
 
 
 @final
@@ -51,26 +53,16 @@ class ClusterRun:
     X, y, sample_weight : collections of dask
         What else may be an array is sent to the workers.
     beta : float
-    model : Model
-    method : Method
-    loss : Loss
-    intercept : bool
-    random_state : numpy.random.Generator
+    given : Arguments
     warm_start : Network or None
-    limits : Limits
     """
 
     X: Collection
     y: Collection
     sample_weight: Collection | None
     beta: float
-    model: Model
-    method: Method
-    loss: Loss
-    intercept: bool
-    random_state: np.random.Generator
+    given: Arguments
     warm_start: Network | None
-    limits: Limits
 
     @classmethod
     def of(
@@ -79,41 +71,28 @@ class ClusterRun:
         y: Collection,
         beta: float,
         *,
-        model: str | Model = "relu",
-        method: str | Method = "global",
-        loss: str | Loss = "squared",
-        intercept: bool = False,
         sample_weight: Collection | None = None,
-        random_state: int | np.random.Generator | None = 0,
         warm_start: Network | None = None,
         device: object = None,
-        **limits: Any,
+        **others: Any,
     ) -> ClusterRun:
         """Of the arguments as :func:`cvxnn.solve` takes them."""
-        if device is not None:
-            raise InputError(
-                "Rows in dask are searched by the CPUs of its workers, not on a device."
-            )
-        model, method = as_model(model), as_method(method)
-        intercept = check_flag(intercept, "intercept") or model.has_intercept
-        return cls(
-            X, y, sample_weight, check_positive(beta, "beta"), model, method, as_loss(loss),
-            intercept, check_random_state(random_state), warm_start, Limits(**limits),
-        )  # fmt: skip
+        refuse_device(device)
+        given = Arguments.of(**others)
+        return cls(X, y, sample_weight, check_positive(beta, "beta"), given, warm_start)
 
     def __post_init__(self) -> None:
         """InputError if a cluster does not train such networks, in a sentence."""
-        if not (isinstance(self.model, ReLU) and self.model.capabilities.landscape):
-            raise InputError(f"Rows in dask are for ReLU(slope=0.0, skip=None), not {self.model}.")
-        if not isinstance(self.method, Global):
+        model, method, loss = self.given.model, self.given.method, self.given.loss
+        if not (isinstance(model, ReLU) and model.capabilities.landscape):
+            raise InputError(f"Rows in dask are for ReLU(slope=0.0, skip=None), not {model}.")
+        if not isinstance(method, Global):
             raise InputError(
-                f'Rows in dask are for method="global", not for method="{self.method.name}".'
+                f'Rows in dask are for method="global", not for method="{method.name}".'
             )
-        if self.loss.is_kinked:
-            instead = "SquaredHingeLoss()" if self.loss.has_labels else "HuberLoss(0.01)"
+        if loss.is_kinked:
             raise InputError(
-                f"Rows in dask are for losses without kinks: take {instead}, for targets of size "
-                f"1, instead of {self.loss!r}."
+                f"Rows in dask are for losses without kinks, which are {_SMOOTH}; {loss!r} has one."
             )
 
     def execute(self) -> Solution[Any]:
@@ -137,18 +116,22 @@ class _Training:
 
     def __init__(self, arguments: ClusterRun, workers: Cluster, pieces: Pieces) -> None:
         self._arguments, self._workers = arguments, workers
-        limits, method = arguments.limits, arguments.method
+        limits, method = arguments.given.limits, arguments.given.method
         self._deadline, self._start = Deadline(limits.time_limit), clock()
         self._proof_time, self._history = ProofTime(method), list[Progress]()
         self._bound = -np.inf
         self._rows = ClusterRows.read(
-            workers, pieces, arguments.loss, check_interrupt, intercept=arguments.intercept
+            workers,
+            pieces,
+            arguments.given.loss,
+            check_interrupt,
+            intercept=arguments.given.intercept,
         )
         self._beta = self._rows.beta_in_units(arguments.beta)
-        arguments.model.check_outputs(self._rows.n_outputs, method)
+        arguments.given.model.check_outputs(self._rows.n_outputs, method)
         self._shape = (pieces.n_features,)
         if arguments.warm_start is not None:
-            arguments.model.check_warm_start(arguments.warm_start, self._rows, self._shape)
+            arguments.given.model.check_warm_start(arguments.warm_start, self._rows, self._shape)
         self._search: TileSearch | None = None
         self._network = self._network_of(Neurons.none(pieces.n_features, self._rows.n_outputs))
 
@@ -162,21 +145,23 @@ class _Training:
             self._network = self._network_of(self._search.neurons)
         evaluation = self._evaluation()
         prover = self._prover(evaluation)
-        if status is not Status.INTERRUPTED:
-            try:
+        try:
+            # After Ctrl-C, too, as for rows in one memory; another one ends it.
+            prover.begin(check_interrupt)
+            if status is not Status.INTERRUPTED:
                 self._prove(prover)
-            except KeyboardInterrupt:
-                status = Status.INTERRUPTED
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
         return self._solution(status, evaluation, prover)
 
     def _searched(self) -> Status:
-        limits, kept = self._arguments.limits, 0.0
+        limits, kept = self._arguments.given.limits, 0.0
         if self._deadline.limited:
-            kept = ProofTime.kept(self._arguments.method, self._deadline.remaining)
+            kept = ProofTime.kept(self._arguments.given.method, self._deadline.remaining)
         deadline = Deadline(self._deadline.remaining - kept if self._deadline.limited else None)
         self._search = search = TileSearch(
-            self._rows, self._beta, None, self._arguments.random_state, deadline,
-            intercept=self._arguments.intercept,
+            self._rows, self._beta, None, self._arguments.given.random_state, deadline,
+            intercept=self._arguments.given.intercept,
         )  # fmt: skip
         try:
             self._open(search)
@@ -192,12 +177,12 @@ class _Training:
     def _open(self, search: TileSearch) -> None:
         start = self._arguments.warm_start
         if start is not None:
-            search.start_from(self._rows.units.reduced(self._arguments.model.neurons(start)))
+            search.start_from(self._rows.units.reduced(self._arguments.given.model.neurons(start)))
 
     def _network_of(self, neurons: Neurons) -> Network:
         """The network in the units of the data."""
         units = self._rows.units
-        return self._arguments.model.network(units.restored(neurons), self._shape)
+        return self._arguments.given.model.network(units.restored(neurons), self._shape)
 
     def _evaluation(self) -> Evaluation:
         """The objective of the network, from its weights."""
@@ -206,13 +191,13 @@ class _Training:
         of_price = Evaluation(price, (network.penalty_roundings + 8) * EPS * price)
         return self._rows.evaluate(
             network.hidden_weights, network.output_weights, network.intercept, of_price,
-            self._arguments.limits.tol,
+            self._arguments.given.limits.tol,
         )  # fmt: skip
 
     def _prover(self, evaluation: Evaluation) -> ClusterProver:
-        given = self._arguments
+        given = self._arguments.given
         parts = Parts(
-            given.model, given.loss, given.beta, self._rows.n_rows,
+            given.model, given.loss, self._arguments.beta, self._rows.n_rows,
             given.model.neurons(self._network), given.intercept, given.limits.tol,
             keeps_certificates(self._rows.n_rows, self._workers),
         )  # fmt: skip
@@ -232,21 +217,21 @@ class _Training:
     def _solution(
         self, status: Status, evaluation: Evaluation, prover: ClusterProver
     ) -> Solution[Any]:
-        given, bound = self._arguments, prover.bound
+        given, bound, beta = self._arguments.given, prover.bound, self._arguments.beta
         objective, error, tol = evaluation.value, evaluation.error, given.limits.tol
         status = checked_status(status, objective, bound, bound, tol, error)
         keeper = prover.keeper()
         certificate = None
         if keeper is not None:
-            bounds, claimed = prover.in_order, objective + error
-            certificate = SpreadCertificate(bounds, bound, claimed, given.beta, keeper)
+            bounds, claimed = prover.bounds, objective + error
+            certificate = SpreadCertificate(bounds, bound, claimed, beta, keeper)
         return Solution(
             network=self._network,
             objective=objective,
             dual_bound=bound,
             status=status,
             method=given.method.name,
-            beta=given.beta,
+            beta=beta,
             tol=tol,
             n_patterns=0,
             program_gap=relative_gap(objective, bound, error),
@@ -265,5 +250,5 @@ class _Training:
         neurons = 0 if self._search is None else len(self._search.neurons)
         progress = Progress(number, clock() - self._start, objective, self._bound, n_new, neurons)
         self._history.append(progress)
-        if self._arguments.limits.callback is not None:
-            self._arguments.limits.callback(progress)
+        if self._arguments.given.limits.callback is not None:
+            self._arguments.given.limits.callback(progress)

@@ -176,8 +176,12 @@ def regularization_path(
     loss: str | Loss = "squared",
     intercept: bool = False,
     sample_weight: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 200,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = 0,
     callback: Callable[[Solution[Any]], object] | None = None,
-    **limits: Any,
+    device: str | None = None,
 ) -> RegularizationPath:
     """Train for a sequence of beta, each from the network before where that is possible.
 
@@ -192,11 +196,13 @@ def regularization_path(
     model, method, loss, intercept
         As for :func:`cvxnn.solve`.
     sample_weight : array-like, shape (n,), optional
+    tol, max_iter, random_state, device
+        For each :func:`cvxnn.solve`.
+    time_limit : float, optional
+        Seconds for each :func:`cvxnn.solve`, and for the largest beta, an upper bound where they
+        do not suffice.
     callback : callable, optional
         Called with every :class:`Solution`.
-    **limits
-        For each :func:`cvxnn.solve`: `tol`, `max_iter`, `time_limit`, `random_state`, `device`;
-        that time is also one for the largest beta, an upper bound where it does not suffice.
 
     Returns
     -------
@@ -226,15 +232,18 @@ def regularization_path(
     problem: dict[str, Any] = {
         "model": model, "loss": loss, "intercept": intercept, "sample_weight": sample_weight,
     }  # fmt: skip
+    each: dict[str, Any] = {
+        "method": method, "tol": tol, "max_iter": max_iter, "time_limit": time_limit,
+        "random_state": random_state, "device": device,
+    }  # fmt: skip
     # What is wrong is said before the work on the largest beta.
-    prepare(X, y, 1.0, method=method, **problem, **limits)
-    seconds = limits.get("time_limit")
-    grid = beta_grid(betas, lambda: largest_beta(X, y, **problem, time_limit=seconds))
+    prepare(X, y, 1.0, **problem, **each)
+    grid = beta_grid(betas, lambda: largest_beta(X, y, **problem, time_limit=time_limit))
     solutions: list[Solution[Any]] = []
     memory = Memory()
     for beta in grid:
         start = solutions[-1].network if solutions and model.capabilities.warm_start else None
-        run = prepare(X, y, float(beta), method=method, warm_start=start, **problem, **limits)
+        run = prepare(X, y, float(beta), warm_start=start, **problem, **each)
         run.memory = memory
         solution = executed(run)
         solutions.append(solution)

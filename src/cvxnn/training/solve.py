@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 from cvxnn.backends.devices import Device
 from cvxnn.backends.namespaces import from_device, is_dask
 from cvxnn.errors import warn_of_convergence
-from cvxnn.losses import Loss, as_loss
-from cvxnn.methods import Method, as_method
-from cvxnn.models.base import Model, as_model
+from cvxnn.losses import Loss
+from cvxnn.methods import Method
+from cvxnn.models.base import Model
 from cvxnn.networks.base import Network
 from cvxnn.results import Solution, Status, described
-from cvxnn.training.run import Callback, Limits, Run
-from cvxnn.validation import check_flag, check_random_state
+from cvxnn.training.arguments import Arguments
+from cvxnn.training.run import Callback, Run
 from cvxnn.verification.data import fingerprint_of
 
 
@@ -220,24 +220,17 @@ def prepare(
     y: ArrayLike,
     beta: float,
     *,
-    model: str | Model = "relu",
-    method: str | Method = "global",
-    loss: str | Loss = "squared",
-    intercept: bool = False,
     sample_weight: ArrayLike | None = None,
-    random_state: int | np.random.Generator | None = 0,
     warm_start: Network | None = None,
     device: str | None = None,
-    **limits: Any,
+    **others: Any,
 ) -> Run:
     """Check the arguments of :func:`solve`, and make the run; its clock starts."""
-    model, method = as_model(model), as_method(method)
+    given = Arguments.of(**others)
+    model, method, intercept = given.model, given.method, given.intercept
     place = Device.chosen(device, X)
     X, y, sample_weight = from_device(X), from_device(y), from_device(sample_weight)
-    model.check_method(method)
-    model.check_loss(as_loss(loss))
-    intercept = check_flag(intercept, "intercept") or model.has_intercept
-    problem = model.problem(X, y, beta, loss, sample_weight, intercept)
+    problem = model.problem(X, y, beta, given.loss, sample_weight, intercept)
     problem = replace(problem, device=place)
     method.check_problem(problem.loss, intercept=intercept)
     model.check_outputs(problem.n_outputs, method)
@@ -245,8 +238,8 @@ def prepare(
     if warm_start is not None:
         model.check_warm_start(warm_start, problem.rows, shape)
     return Run(
-        model, shape, problem, method, check_random_state(random_state), warm_start,
-        Limits(**limits), intercept, fingerprint_of(X, y, sample_weight),
+        model, shape, problem, method, given.random_state, warm_start,
+        given.limits, intercept, fingerprint_of(X, y, sample_weight),
     )  # fmt: skip
 
 

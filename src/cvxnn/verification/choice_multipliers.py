@@ -12,11 +12,11 @@ from cvxnn.array_types import Array
 from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
 from cvxnn.verification.deadline import FOREVER, Deadline
-from cvxnn.verification.evidence import Pieces, RelaxationEvidence
+from cvxnn.verification.evidence import BlocksEvidence, Pieces, read_units
 from cvxnn.verification.largest import bound_at_once
 from cvxnn.verification.multipliers import Blocks, Multipliers, relaxation_bound
 from cvxnn.verification.sign_choices import SignChoices, SubNetworkEvidence
-from cvxnn.verification.single import SingleMultipliers
+from cvxnn.verification.single import SingleMultipliers, stacked, unstacked
 
 # Of a leaf: those of a, and those of -c.
 _EACH = 2
@@ -24,7 +24,7 @@ _EACH = 2
 
 @final
 @dataclass(frozen=True, eq=False)
-class ChoiceMultipliers(SubNetworkEvidence):
+class ChoiceMultipliers(BlocksEvidence, SubNetworkEvidence):
     """Choices as in :class:`SignChoices`, with multipliers that bound both vectors of each.
 
     A leaf is bounded by the larger of the values of a and of ``-c`` on neurons of two layers,
@@ -33,12 +33,8 @@ class ChoiceMultipliers(SubNetworkEvidence):
     Attributes
     ----------
     choices : SignChoices
-    blocks : Blocks
     parts : tuple of SingleMultipliers
-        Of the a of the first leaf, its ``-c``, the a of the second leaf and so on; for rows
-        divided by `row_unit`, and a dual point divided by `weight_unit`.
-    row_unit, weight_unit : float
-        Powers of two.
+        Of the a of the first leaf, its ``-c``, the a of the second leaf and so on.
 
     Examples
     --------
@@ -53,14 +49,8 @@ class ChoiceMultipliers(SubNetworkEvidence):
 
     kind: ClassVar[str] = "choices with multipliers"
     words: ClassVar[str] = "multipliers of products of rows, for choices of signs"
-    # They are rounded to float32, and the last numbers are looked for anew.
-    slack: ClassVar[float] = RelaxationEvidence.slack
-
     choices: SignChoices
-    blocks: Blocks
     parts: tuple[SingleMultipliers, ...]
-    row_unit: float = 1.0
-    weight_unit: float = 1.0
 
     def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         """For sub-networks on the rows of the pieces, by the multipliers or without any."""
@@ -86,16 +76,8 @@ class ChoiceMultipliers(SubNetworkEvidence):
 
     @property
     def arrays(self) -> dict[str, Array]:
-        held = [part.arrays for part in self.parts]
-        stacked = {name: np.stack([arrays[name] for arrays in held]) for name in held[0]}
-        return {**self.choices.arrays, "places": self.blocks.places, **stacked}
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        return {
-            "count": self.blocks.count, "size": self.blocks.size,
-            "row_unit": self.row_unit, "weight_unit": self.weight_unit,
-        }  # fmt: skip
+        held = stacked(self.parts)
+        return {**self.choices.arrays, "places": self.blocks.places, **held}
 
     @classmethod
     def of(
@@ -114,34 +96,19 @@ class ChoiceMultipliers(SubNetworkEvidence):
         for given in multipliers:
             own = Multipliers(*(getattr(given, name) for name in Multipliers._fields))
             parts.append(SingleMultipliers.of(own.inside()))
-        count, size = parts[0].parts.p.shape
-        blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
-        return cls(choices, blocks, tuple(parts), row_unit, weight_unit)
+        blocks = Blocks.of(places, parts[0].parts.p)
+        return cls(blocks, choices, tuple(parts), row_unit=row_unit, weight_unit=weight_unit)
 
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
         choices = SignChoices.read(arrays, {})
         count, size = int(numbers["count"]), int(numbers["size"])
-        units = float(numbers["row_unit"]), float(numbers["weight_unit"])
-        if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
-            raise ValueError("units that are none")
-        places = arrays["places"]
-        if places.ndim != 1 or places.dtype.kind != "i":
-            raise ValueError("places that are none")
-        names = (*Multipliers._fields, "exponents")
-        if any(len(arrays[name]) != _EACH * len(choices.signs) for name in names):
+        parts = unstacked(arrays, count, size)
+        if len(parts) != _EACH * len(choices.signs):
             raise ValueError("not two sets of multipliers for each leaf")
-        d = arrays["up"].shape[2]
-        parts = tuple(
-            SingleMultipliers.read({name: arrays[name][k] for name in names}, count, size, d)
-            for k in range(_EACH * len(choices.signs))
-        )
-        return cls(choices, Blocks(places.astype(np.int64), count, size), parts, *units)
+        blocks = Blocks.read(arrays["places"], count, size)
+        return cls(blocks, choices, parts, **read_units(numbers))
 
-    def in_units(self, rows: float, weights: float) -> ChoiceMultipliers:
-        return replace(
-            self,
-            choices=self.choices.in_units(rows, weights),
-            row_unit=self.row_unit * rows,
-            weight_unit=self.weight_unit * weights,
-        )
+    def in_units(self, rows: float, weights: float) -> Self:
+        choices = self.choices.in_units(rows, weights)
+        return replace(super().in_units(rows, weights), choices=choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -169,30 +169,61 @@ class SignSplits(Evidence):
         return cls(*_splits(arrays, np.uint16))
 
 
-@final
 @dataclass(frozen=True, eq=False)
-class RelaxationEvidence(Evidence):
-    """Multipliers of the relaxation in blocks of rows, for both output signs, in float32.
+class BlocksEvidence(Evidence):
+    """Evidence by multipliers of products of rows in blocks, in units of its own.
 
     Attributes
     ----------
     blocks : Blocks
-    above, below : SingleMultipliers
-        For rows divided by `row_unit`, and a dual point divided by `weight_unit`.
     row_unit, weight_unit : float
-        Powers of two.
+        Powers of two: multipliers are for rows divided by the one, and a dual point divided by
+        the other.
     """
 
-    kind: ClassVar[str] = "multipliers"
-    words: ClassVar[str] = "multipliers of products of rows"
     # They are rounded to float32, and the last numbers are looked for anew.
     slack: ClassVar[float] = 1e-6
 
     blocks: Blocks
-    above: SingleMultipliers
-    below: SingleMultipliers
+    _: KW_ONLY
     row_unit: float = 1.0
     weight_unit: float = 1.0
+
+    @property
+    def units(self) -> dict[str, float]:
+        """Both by name."""
+        return {"row_unit": self.row_unit, "weight_unit": self.weight_unit}
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        return {"count": self.blocks.count, "size": self.blocks.size, **self.units}
+
+    def in_units(self, rows: float, weights: float) -> Self:
+        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
+
+
+def read_units(numbers: Mapping[str, Any]) -> dict[str, float]:
+    """The units of :class:`BlocksEvidence`; ValueError if damaged."""
+    units = {name: float(numbers[name]) for name in ("row_unit", "weight_unit")}
+    if not all(np.isfinite(unit) and unit > 0.0 for unit in units.values()):
+        raise ValueError("units that are none")
+    return units
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RelaxationEvidence(BlocksEvidence):
+    """Multipliers of the relaxation in blocks of rows, for both output signs, in float32.
+
+    Attributes
+    ----------
+    above, below : SingleMultipliers
+    """
+
+    kind: ClassVar[str] = "multipliers"
+    words: ClassVar[str] = "multipliers of products of rows"
+    above: SingleMultipliers
+    below: SingleMultipliers
 
     def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         return max(self.both(pieces, level, deadline))
@@ -221,42 +252,26 @@ class RelaxationEvidence(Evidence):
         }
         return {"places": self.blocks.places, **named}
 
-    @property
-    def numbers(self) -> dict[str, Any]:
-        return {
-            "count": self.blocks.count, "size": self.blocks.size,
-            "row_unit": self.row_unit, "weight_unit": self.weight_unit,
-        }  # fmt: skip
-
     @classmethod
     def of(
         cls, places: Array, parts: Mapping[float, Any], row_unit: float, weight_unit: float
     ) -> Self:
         """From multipliers by output sign, with the names of :class:`Multipliers`."""
         above, below = (SingleMultipliers.of(parts[sign]) for sign in (1.0, -1.0))
-        count, size = above.parts.p.shape
-        blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
-        return cls(blocks, above, below, row_unit, weight_unit)
+        blocks = Blocks.of(places, above.parts.p)
+        return cls(blocks, above, below, row_unit=row_unit, weight_unit=weight_unit)
 
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
         count, size = int(numbers["count"]), int(numbers["size"])
         d = arrays["above.up"].shape[1]
-        units = float(numbers["row_unit"]), float(numbers["weight_unit"])
-        if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
-            raise ValueError("units that are none")
+        units = read_units(numbers)
         sides = []
         for head in ("above.", "below."):
             own = {n.removeprefix(head): a for n, a in arrays.items() if n.startswith(head)}
             sides.append(SingleMultipliers.read(own, count, size, d))
         above, below = sides
-        places = arrays["places"]
-        if places.ndim != 1 or places.dtype.kind != "i":
-            raise ValueError("places that are none")
-        return cls(Blocks(places.astype(np.int64), count, size), above, below, *units)
-
-    def in_units(self, rows: float, weights: float) -> RelaxationEvidence:
-        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
+        return cls(Blocks.read(arrays["places"], count, size), above, below, **units)
 
 
 def _followed(

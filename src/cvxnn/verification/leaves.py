@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -13,16 +13,14 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.blocked import BlockedPieces
 from cvxnn.verification.deadline import FOREVER, Deadline
-from cvxnn.verification.evidence import Evidence, Pieces
+from cvxnn.verification.evidence import BlocksEvidence, Pieces, read_units
 from cvxnn.verification.multipliers import Blocks, Multipliers, form_bound
-from cvxnn.verification.single import SingleMultipliers
+from cvxnn.verification.single import SingleMultipliers, stacked, unstacked
 
 # Of the output, one tree for each.
 _SIGNS = (1.0, -1.0)
 # Where a tree has no split.
 LEAF = -1
-# Arrays of all leaves together.
-_OF_ALL = "places", "splits"
 _DAMAGED = "The splits of the certificate are none of a tree."
 
 
@@ -126,19 +124,15 @@ def _inside(given: Multipliers, signs: NDArray[np.int8]) -> Multipliers:
 
 @final
 @dataclass(frozen=True, eq=False)
-class LeavesEvidence(Evidence):
+class LeavesEvidence(BlocksEvidence):
     """For each output sign a tree of signs of rows, and multipliers for each of its leaves.
 
     Attributes
     ----------
-    blocks : Blocks
     splits : ndarray of int, shape (K,)
         Of both trees, see :func:`leaves_of`: places in the blocks.
     leaves : tuple of SingleMultipliers
-        In the order of the leaves, for rows divided by `row_unit` and a dual point divided by
-        `weight_unit`.
-    row_unit, weight_unit : float
-        Powers of two.
+        In the order of the leaves.
 
     Examples
     --------
@@ -152,14 +146,8 @@ class LeavesEvidence(Evidence):
 
     kind: ClassVar[str] = "leaves"
     words: ClassVar[str] = "multipliers of products of rows, for the leaves of a tree of signs"
-    # They are rounded to float32, and the last numbers are looked for anew.
-    slack: ClassVar[float] = 1e-6
-
-    blocks: Blocks
     splits: Array
     leaves: tuple[SingleMultipliers, ...]
-    row_unit: float = 1.0
-    weight_unit: float = 1.0
 
     def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         return max(self.both(pieces, level, deadline))
@@ -197,20 +185,12 @@ class LeavesEvidence(Evidence):
 
     @property
     def arrays(self) -> dict[str, Array]:
-        held = [leaf.arrays for leaf in self.leaves]
-        stacked = {name: np.stack([arrays[name] for arrays in held]) for name in held[0]}
-        pp, qq = stacked.pop("pp"), stacked.pop("qq")
+        held = stacked(self.leaves)
+        pp, qq = held.pop("pp"), held.pop("qq")
         # Two symmetric matrices as one, and the other diagonal.
-        stacked["pp_qq"] = np.triu(pp) + np.tril(qq, -1)
-        stacked["qq"] = np.diagonal(qq, axis1=-2, axis2=-1)
-        return {"places": self.blocks.places, "splits": self.splits, **stacked}
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        return {
-            "count": self.blocks.count, "size": self.blocks.size,
-            "row_unit": self.row_unit, "weight_unit": self.weight_unit,
-        }  # fmt: skip
+        held["pp_qq"] = np.triu(pp) + np.tril(qq, -1)
+        held["qq"] = np.diagonal(qq, axis1=-2, axis2=-1)
+        return {"places": self.blocks.places, "splits": self.splits, **held}
 
     @classmethod
     def of(
@@ -225,14 +205,15 @@ class LeavesEvidence(Evidence):
 
         What is kept is what a check would make of them: zeros that need no room.
         """
-        count, size = leaves[0].p.shape
-        blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
+        blocks = Blocks.of(places, leaves[0].p)
+        count, size = blocks.count, blocks.size
         trees = leaves_of(splits, count * size)
         kept = []
         for leaf, signs in zip(leaves, (signs for tree in trees for signs in tree), strict=True):
             own = Multipliers(*(getattr(leaf, name) for name in Multipliers._fields))
             kept.append(SingleMultipliers.of(_inside(own, signs.reshape(count, size))))
-        return cls(blocks, np.array(splits, np.int64), tuple(kept), row_unit, weight_unit)
+        given = np.array(splits, np.int64)
+        return cls(blocks, given, tuple(kept), row_unit=row_unit, weight_unit=weight_unit)
 
     @staticmethod
     def bytes_each(count: int, size: int, d: int) -> int:
@@ -242,35 +223,22 @@ class LeavesEvidence(Evidence):
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
         count, size = int(numbers["count"]), int(numbers["size"])
-        units = float(numbers["row_unit"]), float(numbers["weight_unit"])
-        if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
-            raise ValueError("units that are none")
-        if any(arrays[name].ndim != 1 or arrays[name].dtype.kind != "i" for name in _OF_ALL):
-            raise ValueError("places that are none")
-        d, n_leaves = arrays["up"].shape[2], len(arrays["p"])
-        if not n_leaves or any(
-            len(array) != n_leaves for name, array in arrays.items() if name not in _OF_ALL
-        ):
-            raise ValueError("not one set of multipliers for each leaf")
-        if arrays["pp_qq"].shape[1:] != (count, size, size) or (
-            arrays["qq"].shape[1:] != (count, size)
-        ):
+        units, splits = read_units(numbers), arrays["splits"]
+        blocks = Blocks.read(arrays["places"], count, size)
+        if splits.ndim != 1 or splits.dtype.kind != "i":
+            raise ValueError("splits that are none")
+        shape = arrays["pp_qq"].shape
+        if shape[1:] != (count, size, size) or arrays["qq"].shape != shape[:-1]:
             raise ValueError("multipliers of another shape")
-        blocks = Blocks(arrays["places"].astype(np.int64), count, size)
-        held = [_unpacked(arrays, k) for k in range(n_leaves)]
-        parts = tuple(SingleMultipliers.read(own, count, size, d) for own in held)
-        return cls(blocks, arrays["splits"].astype(np.int64), parts, *units)
-
-    def in_units(self, rows: float, weights: float) -> LeavesEvidence:
-        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
+        leaves = unstacked(_unpacked(arrays), count, size)
+        return cls(blocks, splits.astype(np.int64), leaves, **units)
 
 
-def _unpacked(arrays: Mapping[str, Array], k: int) -> dict[str, Array]:
-    """The arrays of a leaf from those of all, as a file holds them."""
-    own = {name: array[k] for name, array in arrays.items() if name not in _OF_ALL}
-    mixed, diagonal = own.pop("pp_qq"), own["qq"]
+def _unpacked(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """All arrays, with both matrices that a file holds as one."""
+    mixed, diagonal = arrays["pp_qq"], arrays["qq"]
     lower = np.tril(mixed, -1)
-    own["pp"], own["qq"] = np.triu(mixed) + np.triu(mixed, 1).mT, lower + lower.mT
-    every = np.arange(diagonal.shape[1])
-    own["qq"][:, every, every] = diagonal
-    return own
+    pp, qq = np.triu(mixed) + np.triu(mixed, 1).mT, lower + lower.mT
+    every = np.arange(diagonal.shape[-1])
+    qq[..., every, every] = diagonal
+    return {**arrays, "pp": pp, "qq": qq}

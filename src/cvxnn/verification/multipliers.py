@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.array_types import FloatArray
+from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError
 from cvxnn.verification.rounding import TINY, U, gamma, norms_up
 
@@ -82,6 +82,18 @@ class Blocks:
     places: NDArray[np.int64]
     count: int
     size: int
+
+    @classmethod
+    def of(cls, places: Any, head: FloatArray) -> Self:
+        """Those of an array with a number for each place, shape (B, b)."""
+        return cls(np.asarray(places, dtype=np.int64), *head.shape)
+
+    @classmethod
+    def read(cls, places: Array, count: int, size: int) -> Self:
+        """As a file holds them; ValueError if damaged."""
+        if places.ndim != 1 or places.dtype.kind != "i":
+            raise ValueError("places that are none")
+        return cls(places.astype(np.int64), count, size)
 
     def check(self, n_rows: int) -> None:
         """InputError if they are not of so many rows."""

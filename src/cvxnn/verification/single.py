@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -77,6 +77,24 @@ class SingleMultipliers:
         if exponents.shape != (2, count, size) or exponents.dtype != np.int16:
             raise ValueError("powers of two of another shape")
         return cls(Multipliers(*parts), exponents)
+
+
+def stacked(parts: Sequence[SingleMultipliers]) -> dict[str, Array]:
+    """What a file holds of several: their arrays, one after the other."""
+    held = [part.arrays for part in parts]
+    return {name: np.stack([arrays[name] for arrays in held]) for name in held[0]}
+
+
+def unstacked(arrays: Mapping[str, Array], count: int, size: int) -> tuple[SingleMultipliers, ...]:
+    """The way back, where other arrays do no harm; as :meth:`SingleMultipliers.read`."""
+    own = {name: arrays[name] for name in (*Multipliers._fields, "exponents")}
+    (n_parts, *others), d = {len(array) for array in own.values()}, own["up"].shape[2]
+    if others or not n_parts:
+        raise ValueError("not one set of multipliers for each leaf")
+    return tuple(
+        SingleMultipliers.read({name: array[k] for name, array in own.items()}, count, size, d)
+        for k in range(n_parts)
+    )
 
 
 def _shifted(L: Multipliers, exponents: Array, dtype: Any) -> list[Array]:

@@ -1,13 +1,15 @@
 """The largest value on sub-networks against all choices of signs."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from solvers.parallel.three_layers import drawn, largest_by_choices, noisy_tent
 from variants import with_long
 
 import cvxnn
-from cvxnn.interrupts import Deadline
-from cvxnn.solvers.parallel.gauge import gauge_interval
+from cvxnn.interrupts import UNLIMITED, Deadline
+from cvxnn.solvers.parallel.gauge import gauge_interval, upper_point
 
 
 def residual(X, y, beta):
@@ -50,6 +52,15 @@ def test_a_threshold_ends_it_as_soon_as_it_is_decided():
     assert max(below.n_leaves, above.n_leaves) <= interval.n_leaves
 
 
+@pytest.mark.parametrize("most_rows", [4, 5])
+def test_the_upper_bound_alone(most_rows, monkeypatch):
+    monkeypatch.setattr("cvxnn.solvers.parallel.gauge._MOST_ROWS", most_rows)
+    X, y = drawn(0, n=5)
+    interval = gauge_interval(X, y, np.random.default_rng(0), most_leaves=60)
+    point = upper_point(X, y, deadline=UNLIMITED, most_leaves=60)
+    np.testing.assert_array_equal(point.bounds, interval.point.bounds)
+
+
 @pytest.mark.parametrize("scale", [1e-120, 1e120])
 def test_tiny_and_huge_dual_points(scale):
     X, y = drawn(0, n=5)
@@ -59,7 +70,10 @@ def test_tiny_and_huge_dual_points(scale):
     assert scaled.lower <= scaled.upper
 
 
-def test_a_deadline_leaves_both_bounds():
+def test_a_deadline_leaves_both_bounds(monkeypatch):
     X, y = noisy_tent(30)
-    interval = gauge_interval(X, y - y.mean(), np.random.default_rng(0), deadline=Deadline(1.0))
+    # A clock of looks at it: after 1000 there is a first bound, after 1600 the last.
+    monkeypatch.setattr("cvxnn.interrupts.clock", count().__next__)
+    interval = gauge_interval(X, y - y.mean(), np.random.default_rng(0), deadline=Deadline(1000))
+    assert interval.upper > 1.001 * interval.lower
     assert 0.0 < interval.lower <= interval.upper < np.inf

@@ -24,6 +24,12 @@ from cvxnn.solvers.search import Search
 from cvxnn.solvers.strategy import SHARP, RowsStrategy, some_seconds
 
 
+def sharp_outputs_proof(layer: Layer, V: FloatArray, deadline: Deadline = UNLIMITED) -> DualProof:
+    """The largest ``||V'phi(u)||`` over ``||u|| <= 1``, or an upper bound after some seconds."""
+    oracle = outputs_oracle_for(layer, some_seconds(layer))
+    return DualProof.priced(V, oracle.price(V, tol=SHARP, deadline=deadline))
+
+
 @final
 class OutputsStrategy(RowsStrategy):
     """The search for neurons that several outputs share.
@@ -86,9 +92,7 @@ class OutputsStrategy(RowsStrategy):
         return without_neurons(self._problem, intercept=self._intercept)
 
     def sharp_proof(self, deadline: Deadline = UNLIMITED) -> DualProof:
-        layer, V = self._problem.rows, self._dual_point
-        oracle = outputs_oracle_for(layer, some_seconds(layer))
-        return DualProof.priced(V, oracle.price(V, tol=SHARP, deadline=deadline))
+        return sharp_outputs_proof(self._problem.rows, self._dual_point, deadline)
 
     @property
     def _dual_point(self) -> FloatArray:

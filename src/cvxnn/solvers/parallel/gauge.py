@@ -120,6 +120,19 @@ def gauge_interval(
     return GaugeInterval(lower * size, upper * size, best, point, count)
 
 
+def upper_point(
+    X: FloatArray, v: FloatArray, *, deadline: Deadline, most_leaves: int
+) -> PricedPoint:
+    """The leaves of the upper bound of :func:`gauge_interval`, without what only the lower takes.
+
+    Where there are no choices of signs, ascents help no leaf, and take two thirds of the time.
+    """
+    if len(v) <= _MOST_ROWS:
+        rng = np.random.default_rng(0)
+        return gauge_interval(X, v, rng, deadline=deadline, most_leaves=most_leaves).point
+    return root_proof(two_layer_oracle(X, deadline), v / power_of_two(v), 0.0, deadline)
+
+
 def _is_decided(
     lower: float, upper: float, threshold: float | None, size: float, tol: float
 ) -> bool:

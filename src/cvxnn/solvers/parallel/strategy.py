@@ -13,7 +13,7 @@ from cvxnn.layers.parallel import ParallelRows
 from cvxnn.layers.rows import power_of_two
 from cvxnn.problems import Neurons, Problem
 from cvxnn.solvers.opening import opening
-from cvxnn.solvers.parallel.gauge import gauge_interval
+from cvxnn.solvers.parallel.gauge import upper_point
 from cvxnn.solvers.parallel.neurons import SubNetworks
 from cvxnn.solvers.parallel.proofs import proof_of, quick_proof
 from cvxnn.solvers.parallel.search import ParallelSearch
@@ -76,10 +76,9 @@ class ParallelStrategy(Strategy):
         if not v.any():
             return self.first_proof()
         try:
-            found = gauge_interval(
-                self._problem.rows.X, v, np.random.default_rng(0), deadline=deadline,
-                most_leaves=_MOST_LEAVES,
-            )  # fmt: skip
+            found = upper_point(
+                self._problem.rows.X, v, deadline=deadline, most_leaves=_MOST_LEAVES
+            )
         except OutOfTimeError:
             return self.first_proof()
-        return proof_of(found.point).in_units(1.0, power_of_two(v))
+        return proof_of(found).in_units(1.0, power_of_two(v))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from cvxnn.array_types import Array
 from cvxnn.errors import InputError
 from cvxnn.verification.deadline import FOREVER, Deadline
-from cvxnn.verification.evidence import Evidence, Pieces
+from cvxnn.verification.evidence import BlocksEvidence, Evidence, Pieces, read_units
 from cvxnn.verification.multipliers import Blocks
 from cvxnn.verification.outputs.kinked import OutputsKinked
 from cvxnn.verification.outputs.multipliers import Pairs, pairs_bound
@@ -52,27 +52,20 @@ class OutputsSplits(Evidence):
 
 @final
 @dataclass(frozen=True, eq=False)
-class PairsEvidence(Evidence):
+class PairsEvidence(BlocksEvidence):
     """Multipliers of the relaxation in blocks of rows, in float32.
 
     Attributes
     ----------
-    blocks : Blocks
     pairs : Pairs
-        Of float32, for rows divided by `row_unit`, and a dual point divided by `weight_unit`.
-    row_unit, weight_unit : float
-        Powers of two.
+        Of float32.
     """
 
     kind: ClassVar[str] = "pairs of outputs"
     words: ClassVar[str] = "multipliers of products of rows"
     is_of_outputs: ClassVar[bool] = True
-    slack: ClassVar[float] = 1e-6
 
-    blocks: Blocks
     pairs: Pairs
-    row_unit: float = 1.0
-    weight_unit: float = 1.0
 
     def bound(self, pieces: Pieces, level: float, deadline: Deadline = FOREVER) -> float:
         self.blocks.check(len(pieces.rows))
@@ -100,7 +93,7 @@ class PairsEvidence(Evidence):
 
     @property
     def numbers(self) -> dict[str, Any]:
-        return {"row_unit": self.row_unit, "weight_unit": self.weight_unit}
+        return self.units
 
     @classmethod
     def of(cls, places: Array, multipliers: Any, row_unit: float, weight_unit: float) -> Self:
@@ -109,23 +102,15 @@ class PairsEvidence(Evidence):
             np.asarray(getattr(multipliers, name), dtype=np.float32) for name in Pairs._fields
         ]
         pairs = Pairs(*parts)
-        count, size = pairs.pp.shape[:2]
-        blocks = Blocks(np.asarray(places, dtype=np.int64), count, size)
-        return cls(blocks, pairs, row_unit, weight_unit)
+        blocks = Blocks.of(places, pairs.pp[:, 0])
+        return cls(blocks, pairs, row_unit=row_unit, weight_unit=weight_unit)
 
     @classmethod
     def read(cls, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Self:
-        pairs, places = Pairs(*(arrays[name] for name in Pairs._fields)), arrays["places"]
+        pairs = Pairs(*(arrays[name] for name in Pairs._fields))
         count, size = pairs.pp.shape[:2]
         shapes = {part.shape for part in pairs}
         if shapes != {(count, size, size)} or any(part.dtype != np.float32 for part in pairs):
             raise ValueError("multipliers of another shape")
-        units = float(numbers["row_unit"]), float(numbers["weight_unit"])
-        if not all(np.isfinite(unit) and unit > 0.0 for unit in units):
-            raise ValueError("units that are none")
-        if places.ndim != 1 or places.dtype.kind != "i":
-            raise ValueError("places that are none")
-        return cls(Blocks(places.astype(np.int64), count, size), pairs, *units)
-
-    def in_units(self, rows: float, weights: float) -> PairsEvidence:
-        return replace(self, row_unit=self.row_unit * rows, weight_unit=self.weight_unit * weights)
+        blocks = Blocks.read(arrays["places"], count, size)
+        return cls(blocks, pairs, **read_units(numbers))

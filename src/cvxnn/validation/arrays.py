@@ -1,17 +1,8 @@
-"""Checks of arguments at the public face; the rooms below trust their inputs.
-
-Every check returns the argument in the one form that the library computes
-with, or raises :class:`~cvxnn.errors.InputError` with a sentence that names the
-argument, what was wrong and what is accepted. Checks of an array are linear in
-its size; an array that is float64 and C-contiguous already is not copied.
-"""
+"""Checks of arrays: data, targets and weights of rows."""
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +10,6 @@ from numpy.typing import NDArray
 from cvxnn.array_types import FloatArray
 from cvxnn.backends.namespaces import in_numpy, is_dask
 from cvxnn.errors import InputError
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 LARGEST_ENTRY = 1e100
 """Data beyond this are refused: sums of their squares and products would overflow."""
@@ -35,7 +24,7 @@ WIDEST_WEIGHTS = 1e30
 what a row adds to the sum, and no search can tell the lightest rows from rounding."""
 
 
-def check_data(X: object, name: str = "X") -> FloatArray:
+def check_data(X: object, name: str = "X", *, first_row: int = 0) -> FloatArray:
     """Return the data as a float64, C-contiguous array of shape (n, d).
 
     Parameters
@@ -44,6 +33,8 @@ def check_data(X: object, name: str = "X") -> FloatArray:
         Real numbers: an array, nested lists or a data frame; n and d at least 1.
     name : str
         How error messages call the argument.
+    first_row : int
+        The number of the first row, of rows that are a part of others.
 
     Raises
     ------
@@ -69,12 +60,12 @@ def check_data(X: object, name: str = "X") -> FloatArray:
         raise InputError(
             f"{name} must have at least one row and one column, got shape {array.shape}."
         )
-    check_range(array, name)
-    _check_spread(array, name)
+    check_range(array, name, first_row=first_row)
+    _check_spread(array, name, first_row)
     return array
 
 
-def check_range(array: FloatArray, name: str) -> None:
+def check_range(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     """Raise `InputError` if an entry is not finite, or beyond the range of data.
 
     Examples
@@ -84,12 +75,14 @@ def check_range(array: FloatArray, name: str) -> None:
     cvxnn.errors.InputError: y must have no entry beyond 1e+100 in magnitude, got 1e+200 at entry 1;
     rescale y.
     """
-    check_finite(array, name)
+    check_finite(array, name, first_row=first_row)
     if array.size:
-        _check_magnitude(array, name)
+        _check_magnitude(array, name, first_row)
 
 
-def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight") -> FloatArray:
+def check_weights(
+    sample_weight: object, n_rows: int, name: str = "sample_weight", *, first_row: int = 0
+) -> FloatArray:
     """Return weights of rows as float64, shape (n,).
 
     Raises
@@ -109,12 +102,12 @@ def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight
         raise InputError(
             f"{name} must have shape ({n_rows},), one for each row of X, got {weights.shape}."
         )
-    check_finite(weights, name)
+    check_finite(weights, name, first_row=first_row)
     if weights.min() < 0.0:
         raise InputError(f"{name} must be at least 0, got {weights.min():g}.")
     if not weights.any():
         raise InputError(f"{name} must not be zero for every row.")
-    _check_magnitude(weights, name)
+    _check_magnitude(weights, name, first_row)
     counted = weights[weights > 0.0]
     if counted.max() > WIDEST_WEIGHTS * counted.min():
         raise InputError(
@@ -123,19 +116,6 @@ def check_weights(sample_weight: object, n_rows: int, name: str = "sample_weight
             "set the small ones to 0."
         )
     return weights
-
-
-def check_flag(value: object, name: str) -> bool:
-    """Return a boolean, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_flag(True, "bias")
-    True
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise InputError(f"{name} must be True or False, got {_shown(value)}.")
-    return bool(value)
 
 
 def check_target(y: object, n: int, name: str = "y") -> FloatArray:
@@ -162,7 +142,7 @@ def check_target(y: object, n: int, name: str = "y") -> FloatArray:
     return check_targets(array, n, name)
 
 
-def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
+def check_targets(y: object, n: int, name: str = "y", *, first_row: int = 0) -> FloatArray:
     """Return the targets as a float64 array, of shape (n, c) for several outputs, else (n,).
 
     Raises
@@ -188,143 +168,8 @@ def check_targets(y: object, n: int, name: str = "y") -> FloatArray:
             f"{name} has {_plural(len(array), 'entry', 'entries')} "
             f"but X has {_plural(n, 'row', 'rows')}."
         )
-    check_range(array, name)
+    check_range(array, name, first_row=first_row)
     return array
-
-
-def check_positive(value: object, name: str) -> float:
-    """Return a finite number above 0 as a float, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_positive(1, "beta")
-    1.0
-    """
-    number = _finite(value)
-    if number is not None and number > 0.0:
-        return number
-    raise InputError(f"{name} must be a finite number above 0, got {_shown(value)}.")
-
-
-def check_number(value: object, name: str) -> float:
-    """Return a finite number as a float, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_number(-1, "slope")
-    -1.0
-    """
-    number = _finite(value)
-    if number is not None:
-        return number
-    raise InputError(f"{name} must be a finite number, got {_shown(value)}.")
-
-
-def check_optional_positive(value: object, name: str) -> float | None:
-    """Return None for None, and otherwise what :func:`check_positive` does.
-
-    Examples
-    --------
-    >>> check_optional_positive(None, "time_limit") is None
-    True
-    """
-    if value is None:
-        return None
-    try:
-        return check_positive(value, name)
-    except InputError:
-        raise InputError(
-            f"{name} must be None or a finite number above 0, got {_shown(value)}."
-        ) from None
-
-
-def check_proof_time(value: object, name: str = "proof_time") -> None:
-    """Seconds, 0 for none, or "auto"."""
-    if isinstance(value, str) and value == "auto":
-        return
-    number = _finite(value)
-    if number is None or number < 0.0:
-        raise InputError(f"{name} must be 'auto' or seconds >= 0, got {_shown(value)}.")
-
-
-def check_tolerance(tol: object) -> float:
-    """A relative gap: positive and below 1."""
-    value = check_positive(tol, "tol")
-    if value >= 1.0:
-        raise InputError(f"tol must be below 1, it is a relative gap; got {value:g}.")
-    return value
-
-
-def check_callback(callback: _Function | None) -> _Function | None:
-    """A function, or None."""
-    if callback is not None and not callable(callback):
-        raise InputError(f"callback must be callable or None, got {type(callback).__name__}.")
-    return callback
-
-
-def check_count(value: object, name: str, minimum: int = 1) -> int:
-    """Return an integer of at least `minimum` as an int, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_count(3, "n_samples")
-    3
-    """
-    if (
-        isinstance(value, numbers.Integral)
-        and not isinstance(value, bool)
-        and (count := int(value)) >= minimum
-    ):
-        return count
-    raise InputError(f"{name} must be an integer of at least {minimum}, got {_shown(value)}.")
-
-
-def check_choice(value: object, name: str, choices: Collection[str]) -> str:
-    """Return `value` if it is one of the `choices`, or raise `InputError`.
-
-    Examples
-    --------
-    >>> check_choice("exact", "method", ("exact", "sampled"))
-    'exact'
-    """
-    if isinstance(value, str) and value in choices:
-        return value
-    accepted = ", ".join(repr(choice) for choice in choices)
-    raise InputError(f"{name} must be one of {accepted}, got {_shown(value)}.")
-
-
-def check_random_state(random_state: object) -> np.random.Generator:
-    """Return the generator that a `random_state` argument stands for.
-
-    Parameters
-    ----------
-    random_state : None, int, Generator or RandomState
-        None draws a fresh seed, an int of at least 0 is a seed, a Generator is
-        used as it is, and a RandomState draws a seed (which advances it).
-
-    Raises
-    ------
-    InputError
-        If it is anything else.
-
-    Examples
-    --------
-    >>> check_random_state(0).integers(10)
-    np.int64(8)
-    """
-    if isinstance(random_state, np.random.Generator):
-        return random_state
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(int(random_state.randint(2**32, dtype=np.uint32)))
-    if random_state is None:
-        return np.random.default_rng()
-    try:
-        return np.random.default_rng(check_count(random_state, "random_state", minimum=0))
-    except InputError:
-        raise InputError(
-            "random_state must be None, an integer of at least 0, a numpy Generator or a numpy "
-            f"RandomState, got {_shown(random_state)}."
-        ) from None
 
 
 def as_real_array(value: object, name: str) -> FloatArray:
@@ -389,7 +234,7 @@ def check_dense(value: object, name: str) -> None:
         raise InputError(f"{name} must have no masked entries; fill or drop them.")
 
 
-def check_finite(array: FloatArray, name: str) -> None:
+def check_finite(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     """Raise `InputError` if an array has a NaN or an infinite entry.
 
     Examples
@@ -405,18 +250,8 @@ def check_finite(array: FloatArray, name: str) -> None:
     found = _plural(count, "NaN or infinite entry", "NaN or infinite entries")
     raise InputError(
         f"{name} must be finite, got {found}, "
-        f"the first at {_place(int(np.argmin(finite)), array.shape)}."
+        f"the first at {_place(int(np.argmin(finite)), array.shape, first_row)}."
     )
-
-
-def _finite(value: object) -> float | None:
-    """A finite number as a float; None for anything else, such as an integer beyond float64."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return None
-    with suppress(OverflowError):
-        number = float(value)
-        return number if np.isfinite(number) else None
-    return None
 
 
 def _has_mask(value: object) -> bool:
@@ -449,25 +284,25 @@ def _check_numeric(array: NDArray[np.generic], name: str) -> None:
         raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
 
 
-def _check_magnitude(array: FloatArray, name: str) -> None:
+def _check_magnitude(array: FloatArray, name: str, first_row: int) -> None:
     size = np.abs(array)
     if size.max() > LARGEST_ENTRY:
         index = int(np.argmax(size))
         raise InputError(
             f"{name} must have no entry beyond {LARGEST_ENTRY:g} in magnitude, got "
-            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; rescale {name}."
+            f"{array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; rescale {name}."
         )
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY)
     if tiny.any():
         index = int(np.argmax(tiny))
         raise InputError(
             f"{name} must have no entry below {SMALLEST_ENTRY:g} in magnitude except 0, got "
-            f"{array.flat[index]:.3g} at {_place(index, array.shape)}; round it to 0 or "
+            f"{array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; round it to 0 or "
             f"rescale {name}."
         )
 
 
-def _check_spread(array: FloatArray, name: str) -> None:
+def _check_spread(array: FloatArray, name: str, first_row: int) -> None:
     size = np.abs(array)
     largest = size.max(initial=0.0)
     tiny = (size > 0.0) & (size < SMALLEST_ENTRY * largest)
@@ -475,14 +310,16 @@ def _check_spread(array: FloatArray, name: str) -> None:
         index = int(np.argmax(tiny))
         raise InputError(
             f"{name} must have no entry below {SMALLEST_ENTRY:g} of its largest, {largest:.3g}, "
-            f"except 0, got {array.flat[index]:.3g} at {_place(index, array.shape)}; round it "
-            f"to 0 or rescale the columns of {name}."
+            f"except 0, got {array.flat[index]:.3g} at {_place(index, array.shape, first_row)}; "
+            f"round it to 0 or rescale the columns of {name}."
         )
 
 
-def _place(flat_index: int, shape: tuple[int, ...]) -> str:
+def _place(flat_index: int, shape: tuple[int, ...], first_row: int) -> str:
     """Where an entry is, counted from 0 as numpy does."""
     index = [int(k) for k in np.unravel_index(flat_index, shape)]
+    if index:
+        index[0] += first_row
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
     return f"entry {index[0] if len(index) == 1 else tuple(index)}"
@@ -490,9 +327,3 @@ def _place(flat_index: int, shape: tuple[int, ...]) -> str:
 
 def _plural(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
-
-
-def _shown(value: object) -> str:
-    """The value as a message shows it: its repr, or its type where that is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
