@@ -85,7 +85,7 @@ def proof_seconds(d: int) -> float:
     problem = Problem.of(Layer(X), y, 0.1 * float(np.linalg.norm(X.T @ y)), SquaredLoss())
     most = 20
     prover = RelaxationProver(problem, block=64, most=most, threads=1)
-    first = spectral_proof(problem.rows, problem.Y)
+    first = spectral_proof(problem.rows, problem.target)
     begun = time.process_time()
     prover.improve(Neurons.none(d), first, 0.0, UNLIMITED)
     return (time.process_time() - begun) / most / LENGTH
