@@ -28,11 +28,36 @@ PROSE = {f"guide/{name}.md" for name in ("index", "numbers", "devices", "command
 PACKAGES = {"guide/clusters.md": ("dask.array", "distributed")}
 
 
+def cells(text):
+    """The code of a page that the build runs as a notebook, without options."""
+    return re.findall(r"```\{code-cell\} ipython3\n(?::.*\n)*(.*?)```", text, flags=re.DOTALL)
+
+
+NOTEBOOKS = [name for name in PAGES if cells(PAGES[name])]
+
+
 def test_pages_of_the_guide_have_examples():
     guide = {name for name in PAGES if name.startswith("guide/")}
     assert len(guide) >= 16
-    for name in guide - PROSE:
+    for name in guide - PROSE - set(NOTEBOOKS):
         assert PAGES[name].count(">>> ") >= 10, name
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_cells_of_a_notebook(name):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    namespace = {}
+    with pyplot.rc_context():
+        for cell in cells(PAGES[name]):
+            exec(compile(cell, name, "exec"), namespace)
+            pyplot.close("all")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_can_be_taken_home(name):
+    assert f"{{nb-download}}`{Path(name).stem}.ipynb`" in PAGES[name]
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if ">>> " in PAGES[name]])
