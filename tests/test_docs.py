@@ -31,10 +31,18 @@ OF_ONE_KIND = {f"guide/{name}.md" for name in _KINDS}
 PACKAGES = {"guide/clusters.md": ("dask.array", "distributed")}
 
 
+def cells(text):
+    """The code of a page that the build runs as a notebook, without options."""
+    return re.findall(r"```\{code-cell\} ipython3\n(?::.*\n)*(.*?)```", text, flags=re.DOTALL)
+
+
+NOTEBOOKS = [name for name in PAGES if cells(PAGES[name])]
+
+
 def test_pages_of_the_guide_have_examples():
     guide = {name for name in PAGES if name.startswith("guide/")}
     assert len(guide) >= 16
-    for name in guide - PROSE:
+    for name in guide - PROSE - set(NOTEBOOKS):
         assert PAGES[name].count(">>> ") >= 10, name
 
 
@@ -42,6 +50,23 @@ def pages_with_examples():
     for name, text in PAGES.items():
         if ">>> " in text:
             yield pytest.param(name, marks=pytest.mark.long if name in OF_ONE_KIND else ())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_cells_of_a_notebook(name):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    namespace = {}
+    with pyplot.rc_context():
+        for cell in cells(PAGES[name]):
+            exec(compile(cell, name, "exec"), namespace)
+            pyplot.close("all")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_can_be_taken_home(name):
+    assert f"{{nb-download}}`{Path(name).stem}.ipynb`" in PAGES[name]
 
 
 @pytest.mark.parametrize("name", [*pages_with_examples()])
