@@ -10,7 +10,7 @@ its end is kept as such, and no page takes it.
 from __future__ import annotations
 
 import argparse
-import runpy
+import importlib
 import sys
 import time
 from pathlib import Path
@@ -31,15 +31,14 @@ def main() -> None:
     sys.argv = [script, *given.arguments]
     start, complete = time.perf_counter(), False
     try:
-        runpy.run_path(str(Path(__file__).with_name(script)), run_name="__main__")
-        complete = True
-    except SystemExit as end:
-        complete = not end.code
-        raise
+        # By its name, so that processes which it starts find what is in it.
+        code = importlib.import_module(Path(script).stem).main()
+        complete = not code
     finally:
         seconds = time.perf_counter() - start
         record = Record.of_run(script, given.arguments, seconds, complete, harness.PRINTED)
         print(f"Kept in {record.save(given.name or Path(script).stem)}")
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":
