@@ -3,6 +3,7 @@
 EXAMPLES = (
     "plot_same_answer.py",
     "plot_classes.py",
+    "plot_optimal_set.py",
 )
 
 
