@@ -6,6 +6,7 @@ EXAMPLES = (
     "plot_classes.py",
     "plot_three_layers.py",
     "plot_optimal_set.py",
+    "plot_descent_path.py",
     "plot_devices.py",
 )
 
