@@ -4,6 +4,7 @@ EXAMPLES = (
     "plot_same_answer.py",
     "plot_quantile_intervals.py",
     "plot_classes.py",
+    "plot_interactions.py",
     "plot_three_layers.py",
     "plot_optimal_set.py",
     "plot_descent_path.py",
