@@ -2,6 +2,7 @@
 
 EXAMPLES = (
     "plot_same_answer.py",
+    "plot_certify_mlp.py",
     "plot_quantile_intervals.py",
     "plot_classes.py",
     "plot_interactions.py",
