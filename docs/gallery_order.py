@@ -5,6 +5,7 @@ EXAMPLES = (
     "plot_certify_mlp.py",
     "plot_quantile_intervals.py",
     "plot_classes.py",
+    "plot_shape_functions.py",
     "plot_interactions.py",
     "plot_three_layers.py",
     "plot_optimal_set.py",
