@@ -1,8 +1,13 @@
 """How Sphinx builds the site from docs/ and examples/; CONTRIBUTING.md has the command."""
 
 import os
+import sys
+from pathlib import Path
 
 import cvxnn
+
+# For gallery_order, which sphinx-gallery imports.
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "cvxnn"
 author = "The cvxnn developers"
@@ -56,6 +61,7 @@ intersphinx_mapping = (
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
+    "within_subsection_order": "gallery_order.Order",
     "doc_module": ("cvxnn",),
     "download_all_examples": False,
     "backreferences_dir": "api/generated/backreferences",
