@@ -135,7 +135,8 @@ class _Part:
     problem : Problem
         In the units of the data.
     is_free : bool
-        Whether an intercept alone fits it: labels that are all the same.
+        Whether an intercept has no best value there: labels that are all the same, or one of
+        several classes is missing. Then it is bounded by 0.
     """
 
     parts: Parts
@@ -149,6 +150,7 @@ class _Part:
         try:
             return cls(parts, data, parts.problem(*data), is_free=False)
         except InputError:
+            # Whatever else is wrong is raised again here, where there is no intercept.
             alone = replace(parts, intercept=False)
             return cls(parts, data, alone.problem(*data), is_free=True)
 
