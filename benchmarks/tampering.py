@@ -347,7 +347,9 @@ def _with_another_entry(array: np.ndarray, rng: np.random.Generator) -> np.ndarr
     k = int(rng.integers(array.size))
     old = array.flat[k]
     if array.dtype.kind in "ui":
-        values = [old ^ (1 << bit) for bit in range(8)]
+        # Signs are numbers below 0, which not every bit may be set in.
+        bits = old.view(f"u{array.itemsize}")
+        values = [(bits ^ bits.dtype.type(1 << k)).view(array.dtype) for k in range(8)]
     else:
         values = [
             old * (1.0 + 10.0 ** -rng.integers(1, 8)), 2.0 * old + 1e-3, -old - 1e-3,
