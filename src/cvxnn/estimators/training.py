@@ -34,8 +34,9 @@ from cvxnn.verification.certificate import BoundCertificate
 OnRound = Callable[[Progress], None] | None
 
 # Work of the proofs of all networks up to which they take seconds. For labels more has to be tried
-# until the best intercept is known.
-_PROVABLE, _PROVABLE_LABELS = 1_000, 300
+# until the best intercept is known, for several outputs each neuron is a search for its shares
+# as well: five of 26 rows in rank five do not come to an end in a minute.
+_PROVABLE, _PROVABLE_LABELS, _PROVABLE_OUTPUTS = 1_000, 300, 30
 # A walk along falling beta ends when so many have not gained anything: where neurons see groups
 # of columns errors rest for a while between two groups that come in.
 _PATIENCE, _PATIENCE_OF_GROUPS = 3, 6
@@ -113,13 +114,16 @@ class Training:
         Only the search among all directions of plain rows or patches cannot, in high rank;
         other methods, and models without such a search, come to an end of their own.
         """
-        rows = self.model.rows(problems[0].X)
-        layer = getattr(rows, "layer", rows)
+        first = self.problem(problems[0])
+        layer = getattr(first.rows, "layer", first.rows)
         if not (self.can_search and isinstance(layer, Layer)):
             return True
-        n, d = layer.rows.shape
         most = (_PROVABLE_LABELS if self.loss.has_labels else _PROVABLE) / len(problems)
-        return n ** (d - 2) <= most or proof_work(n, reduce_rows(layer.rows)) <= most
+        if first.n_outputs > 1:
+            most = min(most, _PROVABLE_OUTPUTS / (first.n_outputs - 1))
+        # Two columns have rank two, for however many rows.
+        n, d = layer.rows.shape
+        return d <= 2 or proof_work(n, reduce_rows(layer.rows)) <= most
 
     def is_proven_by_signs(self, problems: Sequence[Samples]) -> bool:
         """Whether that is because rows are few, in a rank where it is out of reach for more."""

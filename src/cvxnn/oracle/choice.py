@@ -38,7 +38,9 @@ SURE_RANK, _SURE_HYPERPLANES = 6, 64
 # Those up to which signs may in minutes.
 _FEW_HYPERPLANES = 80
 # As good as infinite.
-_MOST_DOUBLINGS = 1_000.0
+_MOST_DOUBLINGS = 1_000
+# Cells that a search over cones goes through in the time of one unit of work.
+_CELLS = 1_000.0
 # Hyperplanes for which a node takes twice as long as one of cones.
 _DEAR_NODE = 20
 
@@ -98,22 +100,26 @@ def may_end(reduction: Reduction) -> bool:
 def proof_work(n_rows: int, reduction: Reduction) -> float:
     """Roughly what :func:`tree_of` takes for its proof: seconds where it is a thousand.
 
-    ``n^(r - 2)`` for cones: there are about ``n^(r - 1)`` patterns, and in rank two a proof
-    costs nothing. Signs of few rows are gone through at any rank, in the time of ``2^(p / 3)``
-    for p hyperplanes: 30 rows take a second or two at 0.01 of the largest beta, more rows of rank
-    20 several.
+    For cones the share of a thousand of the most cells there may be, and of the rows in each
+    class: a million cells take 2 or 3 s in ranks 3 to 6. In rank two a proof costs nothing. Signs
+    of few rows are gone through at any rank, in the time of ``2^(p / 3)`` for p hyperplanes: 30
+    rows take a second or two at 0.01 of the largest beta, more rows of rank 20 several.
 
     Examples
     --------
     >>> round(proof_work(1_000, reduce_rows(np.vander(np.arange(1_000.0), 3))))
-    1000
+    999
     >>> round(proof_work(24, reduce_rows(np.eye(24))))
     256
     """
-    # Of a power that may be beyond floats.
-    doublings = (reduction.rank - 2) * math.log2(max(n_rows, 1))
+    n_classes, rank = reduction.n_classes, reduction.rank
+    if rank <= 2:
+        return 1.0
+    # Beyond any float; of so high a rank not all terms are summed.
+    cells = math.log2(count_patterns_bound(n_classes, min(rank, _MOST_DOUBLINGS)))
+    doublings = cells + math.log2(n_rows / n_classes / _CELLS)
     if _goes_through_signs(reduction):
-        doublings = min(doublings, reduction.n_classes / 3.0)
+        doublings = min(doublings, n_classes / 3.0)
     return 2.0 ** min(doublings, _MOST_DOUBLINGS)
 
 
