@@ -3,9 +3,9 @@
     python benchmarks/fill_pages.py [--check]
 
 A page says between comments which record it wants. A table, whole or some of its columns and those
-rows that begin with some cells:
+rows that begin with some cells, or the first so many of them:
 
-    <!-- table growth 0 | columns: n, gap | rows: ring -->
+    <!-- table growth 0 | columns: n, gap | rows: ring | first: 10 -->
     ...
     <!-- end -->
 
@@ -101,7 +101,8 @@ def _table(table: Table, rows: Sequence[Sequence[str]], options: dict[str, str])
     columns = table.named(options["columns"]) if "columns" in options else table.columns
     places = [table.place(column) for column in columns] if "columns" in options else None
     shown = rows if places is None else [[row[i] for i in places] for row in rows]
-    lines = [columns, ["---"] * len(columns), *shown]
+    first = int(options.get("first", len(shown)))
+    lines = [columns, ["---"] * len(columns), *shown[:first]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

@@ -79,6 +79,11 @@ def test_a_table_is_filled(stored):
     assert fill_pages.filled(page) == text
 
 
+def test_a_long_table_shows_its_first_rows(stored):
+    page = stored("<!-- table growth 0 | columns: n | rows: ring | first: 1 --><!-- end -->")
+    assert "| n |\n| --- |\n| 50 |\n\n*" in fill_pages.filled(page)
+
+
 def test_names_of_columns_and_cells_may_have_commas(stored):
     page = stored(
         "<!-- table growth 0 | columns: n, Clarabel, s | rows: grid, 3 x 3 --><!-- end -->"
