@@ -93,3 +93,11 @@ def test_an_exact_search_that_was_cut_short_may_end():
         "the gap may close with a larger proof_time: an exact search was cut short after 1.2 s, "
         "and may end in more."
     )
+
+
+def test_a_first_bound_that_had_no_time_is_foretold():
+    made = outlook([], least=112.3)
+    assert made.helps and made.sentence("the gap") == (
+        "the gap may narrow with a larger proof_time: the first bound of a relaxation takes about "
+        "110 s."
+    )

@@ -54,6 +54,19 @@ def test_the_gap_is_that_of_the_relaxation_and_its_bounds_are_in_the_history():
     assert other.objective >= solution.dual_bound
 
 
+def test_a_relaxation_that_would_outlast_its_time_does_not_begin(monkeypatch):
+    """As for thousands of columns, where one iteration takes minutes."""
+    monkeypatch.setattr("cvxnn.relaxation.loop._FIRST_BOUND", 1.0)
+    without = solve(method=Global(proof_time=0.0))
+    solution = solve(method=Global(proof_time=30.0))
+    assert solution.status is Status.STATIONARY and bounds_of(solution) == []
+    assert solution.dual_bound == without.dual_bound
+    assert "the first bound of a relaxation takes about" in solution.advice
+    # None of a limited time is kept for it.
+    limited = prepare(X, Y, BETA, time_limit=60.0)
+    assert limited._search_deadline().remaining > 50.0
+
+
 @pytest.mark.long
 def test_a_certificate_keeps_its_multipliers():
     for rows, options in ((X, {}), (X[:, :-1], {"intercept": True})):

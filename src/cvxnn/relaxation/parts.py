@@ -67,6 +67,11 @@ class PartsProver:
     threads: int | None = None
     on_bound: Callable[[DualProof], object] | None = None
 
+    @property
+    def least_seconds(self) -> float:
+        """None: parts have shares of the time, and see for themselves."""
+        return 0.0
+
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
     ) -> DualProof:

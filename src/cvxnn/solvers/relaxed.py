@@ -59,6 +59,11 @@ class SmoothingProver:
     inner: SmoothProver
     on_stage: Callable[[bool], object] | None = None
 
+    @property
+    def least_seconds(self) -> float:
+        """Those of the prover for the smooth problem."""
+        return self.inner.least_seconds
+
     def improve(
         self, incumbent: Neurons, proof: DualProof, tol: float, deadline: Deadline
     ) -> DualProof:

@@ -39,7 +39,8 @@ def advice(
         return ""
     else:
         more = _MORE[status]
-        if not outlook.is_known and outlook.cut_short is None and more == outlook.parameter:
+        nothing_known = not outlook.is_known and outlook.cut_short is outlook.least is None
+        if nothing_known and more == outlook.parameter:
             return ""
         told = outlook.sentence("the gap of this network")
         said = f"raise {more} for a better network; {told}"

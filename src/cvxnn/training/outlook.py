@@ -33,6 +33,8 @@ class Outlook:
         What gives the proof more time: "proof_time", "time_limit" or "time_limit or proof_time".
     cut_short : float or None
         Seconds of an exact oracle before it, which was cut short and may end with more.
+    least : float or None
+        Seconds of a first bound, where there was no time to begin with it.
     at_rest : bool
         Whether it has ended before its time, because it came no closer.
 
@@ -51,6 +53,7 @@ class Outlook:
     objective: float
     parameter: str = "proof_time"
     cut_short: float | None = None
+    least: float | None = None
     at_rest: bool = False
     _is_last: bool = field(default=False, init=False)
     _begun: float = field(default=0.0, init=False)
@@ -130,6 +133,11 @@ class Outlook:
             return (
                 f"{what} may close {more}: an exact search was cut short after {spent} s, and may "
                 "end in more."
+            )
+        if self.least is not None:
+            return (
+                f"{what} may narrow {more}: the first bound of a relaxation takes about "
+                f"{_rounded(self.least)} s."
             )
         times = self.times_for_half
         if self._foretells:

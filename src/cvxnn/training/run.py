@@ -155,6 +155,9 @@ class Run:
             kept = ProofTime.kept(self._method, self._deadline.remaining)
         if kept == 0.0 or not needs_relaxation(self._scaled, self._deadline):
             return self._deadline
+        prover = relaxation_prover(self._scaled, intercept=self._intercept)
+        if prover is None or kept < prover.least_seconds:
+            return self._deadline
         return Deadline(self._deadline.remaining - kept)
 
     def _finish_quickly(self) -> None:
@@ -265,6 +268,9 @@ class Run:
             self._scaled, intercept=self._intercept, on_bound=note, memory=self.memory
         )
         if prover is None:
+            return status
+        if deadline.remaining < prover.least_seconds:
+            outlook.least = prover.least_seconds
             return status
         prover = staged(prover, lambda is_last: outlook.begin(is_last=is_last))
         neurons = self._units.reduced(self._model.neurons(network))
