@@ -83,16 +83,24 @@ class Runner:
             )
 
     def descend(
-        self, data: Dataset, width: int, optimizer: str = "sgd", step_size: float | None = None
+        self,
+        data: Dataset,
+        width: int,
+        optimizer: str = "sgd",
+        *,
+        beta: float = BETA,
+        step_size: float | None = None,
     ) -> LocalSearch:
-        """A gradient method, all trials."""
+        """A gradient method, all trials, timed without the start of PyTorch."""
         what = f"{data.name}: {STYLES[optimizer].label}, m = {width}"
         settings = self.settings
         with self.step(what):
-            # The first call loads PyTorch.
-            local_search(data.X, data.y, BETA, width=1, iterations=1, n_trials=1)
+            # The first step of an optimiser loads what PyTorch puts off until then.
+            local_search(
+                data.X, data.y, beta, width=1, optimizer=optimizer, iterations=1, n_trials=1
+            )
             return local_search(
-                data.X, data.y, BETA, width=width, optimizer=optimizer, step_size=step_size,
+                data.X, data.y, beta, width=width, optimizer=optimizer, step_size=step_size,
                 iterations=settings.iterations[optimizer], n_trials=settings.n_trials,
                 n_records=settings.n_records, random_state=self.random_state,
                 X_monitor=data.X_test, callback=lambda fraction: self._say(fraction, what),

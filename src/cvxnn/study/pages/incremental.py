@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.datasets import make_friedman1
 from sklearn.preprocessing import scale
 
-from cvxnn.baselines import LocalSearch, local_search
+from cvxnn.baselines import LocalSearch
 from cvxnn.methods import FrankWolfe, Global, Incremental, Method, Sampled
 from cvxnn.networks import TwoLayerNetwork
 from cvxnn.plotting.styles import BLACK, STYLES, new_figure
@@ -165,13 +165,7 @@ def _run(runner: Runner, data: Dataset) -> _Case:
             solutions[method.name] = train_once(
                 data.X, data.y, beta, method=method, max_iter=rounds, tol=_LEAST
             )
-    with runner.step(f"{data.name}: SGD, m = {_WIDTH}"):
-        settings = runner.settings
-        search = local_search(
-            data.X, data.y, beta, width=_WIDTH, iterations=settings.iterations["sgd"],
-            n_trials=settings.n_trials, n_records=settings.n_records,
-            random_state=runner.random_state,
-        )  # fmt: skip
+    search = runner.descend(data, _WIDTH, beta=beta)
     return _Case(data, beta, solutions, search)
 
 
