@@ -84,9 +84,10 @@ html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": "cvxnn"},
     "header_links_before_dropdown": 6,
+    # The links have one line beside the search, also where a window is not wide.
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
-    "show_prev_next": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
