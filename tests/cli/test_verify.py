@@ -191,3 +191,40 @@ def test_mistakes_with_arrays(refused, run, saved, tmp_path):
     table = tmp_path / "table.csv"
     np.savetxt(table, np.column_stack([ROWS, y]), delimiter=",", header="a,b,y", comments="")
     assert "names no columns" in run("verify", path, table, "--target", "a").stderr
+
+
+def test_a_certificate_alone_is_confirmed(run, refused, v_shape, tmp_path):
+    X, y = np.arange(-2.0, 4.0)[:, None], np.abs(np.arange(-2.0, 4.0))
+    path, network = tmp_path / "certificate.npz", TwoLayerNetwork([[1.0], [-1.0]], [0.9, 0.9])
+    # For a table as it is, of data with ones, and as `certify` appends the ones to it.
+    for rows, note in (
+        (X, "all but 'y', in their order."),
+        (np.column_stack([X, np.ones(6)]), "for a column of ones beside these"),
+    ):
+        certificate = cvxnn.solve(rows, y, 0.01).certificate
+        certificate.save(path)
+        result = run("verify", path, v_shape, "--target", "y", "--json")
+        record = json.loads(result.stdout)
+        assert record["accepted"] and record["is_recomputed"] is False, record["message"]
+        assert record["bound"] == pytest.approx(certificate.dual_bound, rel=1e-6)
+        assert note in result.stderr
+        data = tmp_path / "data.npz"
+        np.savez(data, X=X, y=y)
+        assert run("verify", path, data).exit_code == 0
+    cvxnn.certify(network, X, y, 0.01).certificate.save(path)
+    shown = words(run("verify", path, v_shape, "--target", "y").stdout)
+    assert "CONFIRMED" in shown and "as the certificate says" in shown
+    assert "give the column with --target" in refused("verify", path, v_shape)
+    result = run("verify", path, v_shape, "--target", "x")
+    assert result.exit_code == 1 and "NOT CONFIRMED The data are not those" in words(result.stdout)
+    assert "holds a certificate alone, and no network" in refused("predict", path, v_shape)
+
+
+def test_a_certificate_alone_of_several_outputs(run, tmp_path, table):
+    X = np.random.default_rng(0).standard_normal((8, 1))
+    Y = np.column_stack([np.abs(X[:, 0]), X[:, 0]])
+    path = tmp_path / "certificate.npz"
+    cvxnn.solve(X, Y, 0.1, tol=1e-3).certificate.save(path)
+    data = table(tmp_path / "table.csv", "x,a,b", np.column_stack([X, Y]))
+    result = run("verify", path, data, "--target", "a", "--target", "b")
+    assert result.exit_code == 0, result.output

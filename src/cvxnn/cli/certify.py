@@ -152,7 +152,10 @@ def _network_problem(
     beta = _beta(metadata, model) if beta is None else beta
     loss = NetworkLoss.SQUARED if loss is None else loss
     has_classes = loss is NetworkLoss.SOFTMAX
-    table = NetworkTable.read(network, metadata, model, data, targets, has_classes=has_classes)
+    table = NetworkTable.read(
+        network, metadata, model, data, targets,
+        n_outputs=network.n_outputs or 1, has_classes=has_classes,
+    )  # fmt: skip
     return Problem(network, table.features, table.X, table.y, table.outputs, beta, loss)
 
 

@@ -40,12 +40,13 @@ class NetworkTable:
     @classmethod
     def read(
         cls,
-        network: Network,
+        network: Network | None,
         metadata: Mapping[str, Any],
         model: Path,
         data: Path,
         targets: Sequence[str],
         *,
+        n_outputs: int,
         has_classes: bool,
     ) -> NetworkTable:
         """Read a table with a column for each output, or with one column of classes.
@@ -53,10 +54,11 @@ class NetworkTable:
         Parameters
         ----------
         network, metadata
-            What is in the file `model`.
+            What is in the file `model`; None where that has a certificate alone.
         model, data : Path
         targets : sequence of str
             What the user has named; the model's own where it is empty.
+        n_outputs : int
         has_classes : bool
             Whether the outputs are for classes, which may be the words of one column.
 
@@ -66,7 +68,7 @@ class NetworkTable:
             If the columns do not suit the network.
         """
         source = Source.read(data)
-        table, n_outputs = Table(source), network.n_outputs or 1
+        table = Table(source)
         features = network_features(metadata, _columns_read(network), model, targets, table)
         for name in (*features.names, *features.targets):
             table.require(name)
@@ -120,7 +122,7 @@ def network_features(
     return Features(names, tuple(targets), has_bias)
 
 
-def _columns_read(network: Network) -> int | None:
+def _columns_read(network: Network | None) -> int | None:
     """Features of the rows that a network reads; None for filters, which may see longer ones."""
     is_filter = isinstance(network, FilterNetwork) or getattr(network, "is_convolutional", False)
     return None if is_filter else getattr(network, "n_features", None)

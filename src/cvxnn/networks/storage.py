@@ -164,6 +164,8 @@ def read_file(path: str | os.PathLike[str]) -> NetworkFile:
     if found == "cvxnn-network":
         # The first format, which had its number under another name.
         found = 1
+    if isinstance(header, dict) and _is_of_certificate(header):
+        raise ModelFileError(f"{name} holds a certificate alone, and no network.")
     if not isinstance(found, int):
         raise ModelFileError(f"{name} is not a network that cvxnn wrote.")
     if found != FORMAT:
@@ -216,22 +218,28 @@ def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     ...     load_certificate(path).verify(X, y, network=cvxnn.load_network(path)[0]).accepted
     True
     """
-    suffix, name = _suffix(path), os.fspath(path)
-    content = _content(path)
-    if suffix == ".npz" and _is_certificate(content):
-        return BoundCertificate.from_bytes(content, name)
+    name = os.fspath(path)
+    if is_certificate(path):
+        return BoundCertificate.from_bytes(_content(path), name)
     file = read_file(path)
     if file.certificate is None:
         raise InputError(f"{name} has no certificate: it was saved without one.")
     return BoundCertificate.from_bytes(file.certificate, f"The certificate in {name}")
 
 
-def _is_certificate(content: bytes) -> bool:
+def is_certificate(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds a certificate alone; the errors of :func:`load_certificate`."""
+    if _suffix(path) != ".npz":
+        return False
     try:
-        _, header = read_npz(content)
-        return str(header.get("format")).startswith("cvxnn-certificate")
+        _, header = read_npz(_content(path))
     except DAMAGE:
         return False
+    return isinstance(header, dict) and _is_of_certificate(header)
+
+
+def _is_of_certificate(header: dict[str, Any]) -> bool:
+    return str(header.get("format")).startswith("cvxnn-certificate")
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
