@@ -47,7 +47,8 @@ class Status(Enum):
         "the global gap is the one reported and may be large."
     )
     STATIONARY = (
-        "No improving neuron was found, but it is not proven that there is none; "
+        "The search ended where it gained little or nothing more, without a proof that no network "
+        "is better; "
         "the gap that is proven is reported."
     )
     ITERATION_LIMIT = (

@@ -83,6 +83,7 @@ def test_the_page_says_what_was_done(run, data):
         assert line in lines
     assert any(line.startswith("accuracy 0.") and "6 rows held out" in line for line in lines)
     assert Status.OPTIMAL.value in words(result.stdout)
+    assert "proven best: no network of any width" in words(result.stdout)
 
 
 def test_regression_and_its_scores(run, data):
@@ -95,6 +96,24 @@ def test_regression_and_its_scores(run, data):
     assert again["holdout"] != found["holdout"]
     page = run("fit", data, *options, "--loss", "huber").stdout
     assert "R2 " in page and "root mean square, on 6 rows held out" in page and "huber" in page
+
+
+def test_a_gap_is_said_in_words_with_what_narrows_it(run, tmp_path, table):
+    # More columns than an oracle can take, and more rows.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((90, 9))
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * rng.standard_normal(90)
+    names = ",".join(f"x{j}" for j in range(9))
+    data = table(tmp_path / "wide.csv", f"{names},y", np.column_stack([X, y]))
+    out = tmp_path / "a-model-with-a-long-name.skops"
+    options = ("--target", "y", "--beta", 0.3, "--proof-time", 0, "--out", out)
+    page = run("fit", data, *options).stdout
+    assert "Note The gap may narrow with a larger --proof-time. A larger --beta or" in words(page)
+    assert Status.STATIONARY.value in words(page) and "says little: the best network" in words(page)
+    rows = {line.split()[0]: line for line in page.splitlines() if line.strip()}
+    assert rows["model"].index(str(out)) == rows["neurons"].index(rows["neurons"].split()[1])
+    found = json.loads(run("fit", data, *options, "--json").stdout)
+    assert found["advice"].startswith("The gap may narrow")
 
 
 def of_counts(path):

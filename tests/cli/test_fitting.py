@@ -83,12 +83,13 @@ def test_no_message_speaks_of_parameters():
         )
 
 
+PARTS = (".", "estimators", "models", "training")
+
+
 def texts():
     """Every text in the source of what trains a model; the values of an f-string as {}."""
     library = Path(cvxnn.__file__).parent
-    paths = [
-        path for part in (".", "estimators", "training") for path in (library / part).glob("*.py")
-    ]
+    paths = [path for part in PARTS for path in (library / part).glob("*.py")]
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

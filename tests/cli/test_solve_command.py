@@ -53,6 +53,10 @@ def test_table_shows_the_figures_and_the_sentence(solve, tmp_path):
     assert lines["lower"].split()[:2] == ["bound", f"{solution.dual_bound:.10g}"]
     assert lines["neurons"].split()[0] == str(solution.n_neurons)
     assert lines["patterns"].split()[0] == "12" and lines["model"] == str(out)
+    page = result.stdout.splitlines()
+    (row,) = [line for line in page if line.startswith("  model ")]
+    (above,) = [line for line in page if line.startswith("  neurons ")]
+    assert row.index(str(out)) == above.index(lines["neurons"])
     assert "OPTIMAL  The certified gap is within tol" in result.stdout and result.stderr == ""
 
 
@@ -117,7 +121,7 @@ def test_what_would_narrow_the_gap_is_said_in_the_words_of_the_options(solve, tm
     options = {"data": data, "beta": 80.0}
     shown = " ".join(solve("--proof-time", 0.3, **options).stdout.split())
     assert "STATIONARY" in shown and "Note The gap " in shown
-    assert "larger beta or fewer or projected features narrow it" in shown
+    assert "larger --beta or fewer columns narrow it" in shown
     result = solve("--proof-time", 0.3, "--json", **options)
     assert json.loads(result.stdout)["status"] == "STATIONARY" and result.exit_code == 1
     warning, note = result.stderr.splitlines()

@@ -81,6 +81,7 @@ def test_few_rows_are_proven_at_any_rank():
     assert few.status_ is cells.status_ is Status.OPTIMAL
     assert max(few.dual_gap_, cells.dual_gap_) <= 1e-6
     assert more.status_ is Status.STATIONARY
+    assert more.solution_.advice.startswith("The gap may narrow with a larger proof_time. A larger")
 
 
 def test_methods_that_are_no_search_end_by_themselves(monkeypatch):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cvxnn import __version__
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted, draw_page, figures, write_json
+from cvxnn.cli.outputs import counted, draw_page, figures, model_line, note, write_json
 from cvxnn.cli.reporting import say
 from cvxnn.losses import as_loss
 from cvxnn.progress import format_gap
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LISTED = 40
 _ALIKE = 4
 _SHOWN_CLASSES = 5
+# Gaps up to which a network is the best one, and up to which they tell how good it is.
+_BEST, _TELLING = 1e-5, 0.2
 _CUT_SHORT = ("INTERRUPTED", "TIME_LIMIT")
 
 
@@ -43,6 +45,7 @@ def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
     return {
         "status": fitted.ending.status,
         "message": fitted.ending.message,
+        "advice": fitted.ending.advice,
         "task": model.task.value,
         "target": list(model.targets) if model.others else model.target,
         "classes": model.classes or None,
@@ -65,8 +68,9 @@ def _write_page(fitted: Fitted, saved: Path | None) -> None:
         Text(_title(fitted), style="bold"), "", figures(_column_rows(fitted)), "", figures(rows),
     ]  # fmt: skip
     if saved is not None:
-        page.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(saved)))
-    draw_page([*page, "", Padding(status, (0, 2))])
+        page.append(model_line(saved, rows))
+    ending: list[Any] = ["", note(fitted.ending.advice)] if fitted.ending.advice else []
+    draw_page([*page, "", Padding(status, (0, 2)), *ending])
 
 
 def _title(fitted: Fitted) -> str:
@@ -87,14 +91,14 @@ def _column_rows(fitted: Fitted) -> list[Row]:
     """A line for each column, and one for neighbours of which the same is to be said."""
     rows: list[Row] = []
     columns = fitted.model.columns
-    for (kind, note), group in groupby(
+    for (kind, remark), group in groupby(
         columns, key=lambda column: (column.kind.value, column.note)
     ):
         names = [column.name for column in group]
         if len(names) < _ALIKE:
-            rows += [(name, kind, note) for name in names]
+            rows += [(name, kind, remark) for name in names]
         else:
-            alike = f"{len(names)} columns" + (f", each {note}" if note else "")
+            alike = f"{len(names)} columns" + (f", each {remark}" if remark else "")
             rows.append((f"{names[0]} ... {names[-1]}", kind, alike))
     n_cut = len(rows) - _LISTED
     return rows if n_cut <= 0 else [*rows[:_LISTED], ("", "", f"and {n_cut} lines more, in --json")]
@@ -147,6 +151,28 @@ def _network_rows(fitted: Fitted) -> list[Row]:
     return [
         ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {fitted.model.loss} loss"),
         ("neurons", str(known["n_neurons"]), "of the network found"),
-        ("proven gap", format_gap(gap), "no network's objective is lower by a larger share"),
+        ("proven gap", format_gap(gap), gap_in_words(gap)),
         ("time", f"{known['elapsed']:.2f} s", ""),
     ]
+
+
+def gap_in_words(gap: float) -> str:
+    """What a proven gap says of a network, by its size.
+
+    Examples
+    --------
+    >>> for gap in (1e-7, 0.0213, 0.5, float("inf")):
+    ...     print(gap_in_words(gap))
+    proven best: no network of any width is better by more
+    no network of any width has an objective more than 2.1 % lower
+    says little: the best network may be this one, or its objective up to 50 % lower
+    nothing is proven
+    """
+    if gap == float("inf"):
+        return "nothing is proven"
+    if gap <= _BEST:
+        return "proven best: no network of any width is better by more"
+    share = f"{100.0 * gap:.2g} %"
+    if gap <= _TELLING:
+        return f"no network of any width has an objective more than {share} lower"
+    return f"says little: the best network may be this one, or its objective up to {share} lower"

@@ -29,6 +29,8 @@ SPOKEN = {
     "time_limit or proof_time": "time_limit or --proof-time",
     " larger time_limit": " larger --time-limit",
     " larger proof_time": " larger --proof-time",
+    " larger beta or": " larger --beta or",
+    "fewer or projected features": "fewer columns",
     Status.TIME_LIMIT.value: (
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."
@@ -47,12 +49,15 @@ class Ending:
     ----------
     status, message : str
         The name of the status of the estimator and its sentence.
+    advice : str
+        What would narrow the gap, in sentences; "" where the status says it all.
     warnings : tuple of str
         Each once, without what the message says.
     """
 
     status: str
     message: str
+    advice: str
     warnings: tuple[str, ...]
 
 
@@ -81,7 +86,14 @@ def fitted(pipeline: Pipeline, frame: Any, values: Array) -> Ending:
     said = [" ".join(str(warning.message).split()) for warning in caught]
     # What the status says is in the report.
     told = [spoken(text) for text in said if not text.startswith(_start(status))]
-    return Ending(status.name, spoken(status.value), tuple(dict.fromkeys(told)))
+    advice = spoken(_advice(pipeline[-1]))
+    return Ending(status.name, spoken(status.value), advice, tuple(dict.fromkeys(told)))
+
+
+def _advice(estimator: Any) -> str:
+    """For the network that is farthest from a proof, of those that have ended worst."""
+    worst = [one for one in estimator.solutions_ if one.status is estimator.status_]
+    return str(max(worst, key=lambda one: one.gap).advice)
 
 
 @contextmanager

@@ -141,9 +141,10 @@ def summary(solution: Solution[Any]) -> dict[str, Any]:
 def _write_table(solution: Solution[Any], title: str, model: Path | None, advice: str) -> None:
     colour = "green" if solution.status.is_success else "yellow"
     sentence = Text.assemble((solution.status.name, f"bold {colour}"), "  ", solution.message)
-    parts: list[RenderableType] = [figures(_rows(solution))]
+    rows = _rows(solution)
+    parts: list[RenderableType] = [figures(rows)]
     if model is not None:
-        parts.append(Text.assemble("  ", (f"{'model':13}", "cyan"), str(model)))
+        parts.append(model_line(model, rows))
     ending: list[RenderableType] = ["", note(advice)] if advice else []
     draw_page([Text(title, style="bold"), "", *parts, "", Padding(sentence, (0, 2)), *ending])
 
@@ -163,6 +164,12 @@ def draw_page(parts: Iterable[RenderableType]) -> None:
 def note(text: str) -> Padding:
     """A remark below a table."""
     return Padding(Text.assemble(("Note  ", "cyan"), text), (0, 2))
+
+
+def model_line(path: Path, rows: Iterable[tuple[str, str, str]]) -> Text:
+    """Where the model is, as one more row of :func:`figures`, which is not broken."""
+    width = max(len(name) for name, *_ in rows)
+    return Text.assemble("  ", (f"{'model':{width}}", "cyan"), "  ", str(path))
 
 
 def figures(rows: Iterable[tuple[str, str, str]]) -> Padding:

@@ -24,8 +24,10 @@ from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.scale import KIND
 from cvxnn.results import Progress, Solution, Status, checked_status, relative_gap
 from cvxnn.solvers.descent.rough_path import rounding_of_zero
-from cvxnn.solvers.relaxed import relaxation_prover
+from cvxnn.solvers.relaxed import is_in_parts, may_need_relaxation, relaxation_prover, staged
+from cvxnn.training.advice import advice
 from cvxnn.training.certificate import bound_certificate
+from cvxnn.training.outlook import Outlook
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
 from cvxnn.validation import check_random_state
@@ -177,18 +179,42 @@ class Training:
     def proven(
         self, solution: Solution[Any], samples: Samples, beta: float, seconds: float
     ) -> Solution[Any]:
-        """With the bound of a relaxation that takes so long at most, where it is closer."""
+        """With the bound of a relaxation that takes so long at most, where it is closer.
+
+        And with what would narrow the gap, where nobody has said that.
+        """
         problem = replace(self.problem(samples), beta=beta)
-        if solution.gap <= self.tol or seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.Y)):
+        if solution.gap <= self.tol:
             return solution
-        prover = relaxation_prover(problem, intercept=self.intercept)
+        outlook, deadline = Outlook(solution.objective), Deadline(seconds)
+        if seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.Y)):
+            return self._advised(solution, outlook if may_need_relaxation(problem) else None)
+
+        def note(proof: DualProof) -> None:
+            outlook.add(deadline.elapsed, proof.bound(problem))
+
+        prover = relaxation_prover(problem, intercept=self.intercept, on_bound=note)
         if prover is None:
-            return solution
-        objective, error = solution.objective, solution.objective_error
-        floor = solution.objective_floor
+            return self._advised(solution, None)
+        prover = staged(prover, lambda is_last: outlook.begin(is_last=is_last))
         neurons = self.model.neurons(solution.network)
         nothing = DualProof(problem.Y, np.array([np.inf]), KIND)
-        proof = prover.improve(neurons, nothing, self.tol, Deadline(seconds))
+        proof = prover.improve(neurons, nothing, self.tol, deadline)
+        outlook.at_rest = not is_in_parts(prover) and not deadline.passed
+        return self._advised(self._with_bound(solution, problem, proof), outlook)
+
+    def _advised(self, solution: Solution[Any], outlook: Outlook | None) -> Solution[Any]:
+        if solution.advice:
+            return solution
+        found = advice(solution.status, self.method, self.model, outlook, limited=False)
+        return replace(solution, advice=found)
+
+    def _with_bound(
+        self, solution: Solution[Any], problem: Problem[Any], proof: DualProof
+    ) -> Solution[Any]:
+        """With the bound of a proof, where it is closer."""
+        objective, error = solution.objective, solution.objective_error
+        floor = solution.objective_floor
         bound, known = proof.bound(problem), solution.certificate
         if bound <= solution.dual_bound:
             return solution
