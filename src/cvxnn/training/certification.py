@@ -75,7 +75,8 @@ def certify(
         For a network of c outputs with the softmax loss the numbers of the classes, 0 to
         c - 1, shape (n,), or probabilities of all of them, shape (n, c).
     beta : float
-        Regularisation, > 0.
+        Regularisation, > 0; of a network of PyTorch ``n w / 2`` for `MSELoss` and the weight
+        decay w of SGD. Other losses and optimisers are in the table of :doc:`/guide/numbers`.
     loss : str or Loss, optional
         As for :func:`cvxnn.solve`. By default that of the network, where it is known:
         ``"logistic"`` for an `MLPClassifier` of two classes and for a Sigmoid at the end,
@@ -130,15 +131,12 @@ def certify(
     own (``cvxnn.relaxation.prover``), beyond 5000 rows in parts
     (``cvxnn.relaxation.parts``).
 
-    What other objectives correspond to, all n rows at once: ``torch.nn.MSELoss()``
-    with ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with
-    ``beta = n w / 2``, but for an output bias b, which it lets cost
-    ``beta b^2 / 2``. `HuberLoss` is 1 / n times the one here with ``beta = n w``,
-    and so is `BCEWithLogitsLoss` on labels t of 0 and 1, the logistic loss of
-    ``y = 2 t - 1``; with n c in the place of n where they are means over c outputs.
-    `CrossEntropyLoss` is 1 / n times the softmax loss with ``beta = n w``.
-    `MLPRegressor` and `MLPClassifier` with ``alpha`` are 1 / n times
-    the one here with ``beta = alpha``, but without a penalty on their biases.
+    What other objectives correspond to, of n rows: ``torch.nn.MSELoss()`` with
+    ``weight_decay=w`` of ``torch.optim.SGD`` is 2 / n times (2) with ``beta = n w / 2``, but for
+    an output bias b, which it lets cost ``beta b^2 / 2``. `MLPRegressor` and `MLPClassifier` with
+    ``alpha`` are 1 / n times the one here with ``beta = alpha``, but without a penalty on their
+    biases. Adam adds the decay to the gradient as SGD does; AdamW minimises none of these
+    objectives. All of it is in a table: :doc:`/guide/numbers`.
 
     References
     ----------
