@@ -8,6 +8,14 @@ HEAVY = (
     "numba", "scipy", "sklearn", "torch", "clarabel", "cvxpy", "matplotlib", "pandas", "skops",
     "skrub", "dask", "distributed", "array_api_compat", "array_api_strict",
 )  # fmt: skip
+MISSING = """
+import contextlib, io
+from importlib import resources
+table = str(resources.files("cvxnn") / "data" / "ring.csv")
+for words in (["fit", table], ["solve", table, "--beta", "1"]):
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = app([*words, "--target", "lable"], standalone_mode=False)
+    assert code == 2 and "no column 'lable'; did you mean 'label'?" in said.getvalue()"""
 PLOT = "import cvxnn, cvxnn.plotting as p; p.plot_gap([cvxnn.Progress(0, 0.1, 2.0, 1.0, 1, 1)])"
 SOLVE = "import numpy as np, cvxnn; cvxnn.solve(np.eye(3), np.ones(3), 0.1)"
 READ = "import cvxnn.exchange.foreign as f; f.read_network(([[1.0]], [1.0]))"
@@ -25,6 +33,7 @@ STEPS = {
         (*HEAVY, "numpy"),
     ),
     "help of fit": ("app(['fit', '--help'], standalone_mode=False)", (*HEAVY, "numpy")),
+    "a column that is missing": (MISSING, HEAVY),
     "help of the study": (
         "app(['study', '--help'], standalone_mode=False)",
         ("torch", "matplotlib", "numba", "sklearn"),

@@ -224,3 +224,11 @@ def test_a_signal_saves_and_shows_the_best_network_of_a_job_in_the_background(st
     process = start("-c", IN_THE_BACKGROUND, "solve", RING, *options)
     stdout, stderr = process.communicate()
     assert_interrupted(process.returncode, stdout, stderr, out, signal.SIGTERM)
+
+
+def test_a_table_of_words_is_one_for_fit(refused, tmp_path):
+    table = tmp_path / "words.csv"
+    table.write_text("city,y\nOslo,1\nBergen,2\n")
+    assert refused("solve", table, "--target", "y", "--beta", 1).endswith(
+        "line 2, column 'city': 'Oslo' is not a number; 'cvxnn fit' takes such tables."
+    )

@@ -18,7 +18,7 @@ from cvxnn.cli.number_formats import (
     may_be_thousands,
     signs,
 )
-from cvxnn.cli.outputs import counted
+from cvxnn.cli.reporting import counted
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import Table
 from cvxnn.errors import InputError

@@ -20,7 +20,7 @@ from cvxnn.cli.options import (
     check_quantile,
     option,
 )
-from cvxnn.cli.reporting import end_code, say
+from cvxnn.cli.reporting import counted, end_code, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _show_table(certificate: NetworkCertificate, problem: Problem, title: str) -
 
 
 def _rows(certificate: NetworkCertificate, loss: NetworkLoss) -> list[tuple[str, str, str]]:
-    from cvxnn.cli.outputs import certificate_rows, counted
+    from cvxnn.cli.outputs import certificate_rows
     from cvxnn.progress import format_number
 
     better = certificate.better_network

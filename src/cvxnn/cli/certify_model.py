@@ -10,9 +10,8 @@ import numpy as np
 from cvxnn.array_types import Array, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.options import NetworkLoss, Task
-from cvxnn.cli.outputs import counted
 from cvxnn.cli.problems import Problem
-from cvxnn.cli.reporting import say
+from cvxnn.cli.reporting import counted, say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel, load_table_model
 from cvxnn.cli.tables import Features, require

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cvxnn.cli.cells import Cells
-from cvxnn.cli.outputs import counted
+from cvxnn.cli.reporting import counted
 from cvxnn.errors import InputError, ModelFileError
 
 # Up to so many different words are categories, as for skrub.TableVectorizer; more are texts.

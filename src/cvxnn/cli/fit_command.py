@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,7 @@ from cvxnn.cli.reporting import interruption, say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
+    from cvxnn.cli.sources import Source
     from cvxnn.cli.training import Fitted, Settings
 
 COLUMNS, NETWORK = "Columns", "Network"
@@ -115,6 +117,7 @@ def fit(
     Ctrl-C or SIGTERM stops with the best model so far, which is saved.
     """
     check_packages()
+    source = _read(data, (*target, *(drop or ()), *(keep or ()), *(category or ())))
     from cvxnn.cli.columns import Wishes
     from cvxnn.cli.constraints import Constraints
     from cvxnn.cli.training import Settings
@@ -142,7 +145,7 @@ def fit(
     )
     if out is not None:
         _check_name(out)
-    fitted = _train(data, settings)
+    fitted = _train(source, settings)
     _deliver(fitted, out, as_json=json, quiet=quiet)
     if fitted.ending.status == "INTERRUPTED":
         raise typer.Exit(int(interruption()))
@@ -159,11 +162,21 @@ def check_packages() -> None:
         )
 
 
-def _train(data: Path, settings: Settings) -> Fitted:
+def _read(data: Path, named: Iterable[str]) -> Source:
+    """The text of a table, with these columns: asked before seconds of imports, and of reading."""
     from cvxnn.cli.sources import Source
-    from cvxnn.cli.training import train
+    from cvxnn.cli.tables import Table
 
     source = Source.read(data)
+    table = Table(source, unnamed=True)
+    for name in named:
+        table.require(name)
+    return source
+
+
+def _train(source: Source, settings: Settings) -> Fitted:
+    from cvxnn.cli.training import train
+
     fitted = train(source, settings)
     for note in fitted.notes:
         say(note)

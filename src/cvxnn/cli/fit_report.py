@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cvxnn import __version__
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted, draw_page, figures, model_line, note, write_json
-from cvxnn.cli.reporting import say
+from cvxnn.cli.outputs import draw_page, figures, model_line, note, write_json
+from cvxnn.cli.reporting import counted, say
 from cvxnn.losses import as_loss
 from cvxnn.progress import format_gap
 

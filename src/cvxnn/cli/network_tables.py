@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.cli.outputs import counted
-from cvxnn.cli.reporting import say
+from cvxnn.cli.reporting import counted, say
 from cvxnn.cli.sources import Source
 from cvxnn.cli.tables import Features, Table, check_different
 from cvxnn.errors import InputError, ModelFileError

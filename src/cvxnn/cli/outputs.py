@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cvxnn.cli.reporting import discard, say, stdout_error
+from cvxnn.cli.reporting import counted, discard, say, stdout_error
 from cvxnn.errors import InputError
 from cvxnn.files import check_target
 from cvxnn.networks import TwoLayerNetwork
@@ -81,11 +81,6 @@ def load_any_model(path: Path) -> tuple[Network, dict[str, Any]]:
 
     check_model_name(path)
     return load_network(path)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, in words."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def check_writable(path: Path) -> None:

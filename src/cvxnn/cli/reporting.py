@@ -202,6 +202,11 @@ def say(sentence: str, kind: str = "note") -> None:
         discard(sys.stderr)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _fail(sentence: str, code: ExitCode, error: BaseException) -> NoReturn:
     say(sentence, "error")
     raise typer.Exit(int(code)) from error

@@ -82,8 +82,13 @@ def solve(
     """
     if n_samples is not None and method is not Method.SAMPLED:
         raise InputError("--n-samples is for --method sampled; the other methods draw no sample.")
-    from cvxnn.cli.outputs import check_model_name, check_writable
     from cvxnn.cli.tables import open_table, read_training_data
+
+    # The header, before seconds of imports.
+    table = open_table(data)
+    for name in target:
+        table.require(name)
+    from cvxnn.cli.outputs import check_model_name, check_writable
     from cvxnn.methods import Sampled, as_method
     from cvxnn.validation import check_positive, check_proof_time
 
@@ -95,7 +100,6 @@ def solve(
     if out is not None:
         check_model_name(out)
         check_writable(out)
-    table = open_table(data)
     features, X, y = read_training_data(table, target, bias=bias, standardize=standardize)
     limits = {"tol": tol, "max_iter": max_iter, "time_limit": time_limit}
     chosen = as_method(method.value) if n_samples is None else Sampled(n_samples)

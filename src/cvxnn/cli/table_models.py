@@ -27,7 +27,7 @@ from cvxnn.cli.encoder import CATEGORIES
 from cvxnn.cli.labels import among
 from cvxnn.cli.model_checks import check_model
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted
+from cvxnn.cli.reporting import counted
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from cvxnn.array_types import FloatArray
-from cvxnn.cli.outputs import counted
+from cvxnn.cli.reporting import counted
 from cvxnn.cli.sources import Source
 from cvxnn.errors import InputError, ModelFileError
 
@@ -75,7 +75,9 @@ class Table:
         """The line that each of the rows ends on; all rows have as many cells as the header."""
         return [line for line, _ in self._complete()]
 
-    def read(self, columns: Sequence[str], optional: Collection[str] = ()) -> FloatArray:
+    def read(
+        self, columns: Sequence[str], optional: Collection[str] = (), hint: str = ""
+    ) -> FloatArray:
         """Read all rows of some columns.
 
         Parameters
@@ -84,6 +86,8 @@ class Table:
             Names that are in the header.
         optional : collection of str
             Those of the columns where a cell that is no finite number becomes NaN.
+        hint : str
+            What else is said of a cell that is none elsewhere.
 
         Returns
         -------
@@ -94,7 +98,7 @@ class Table:
         rows = self._complete()
         chunks = []
         while chunk := list(islice(rows, _CHUNK_ROWS)):
-            chunks.append(self._numbers(chunk, picks, lenient))
+            chunks.append(self._numbers(chunk, picks, lenient, hint))
         return np.concatenate(chunks)
 
     def texts(self, name: str) -> list[str]:
@@ -161,7 +165,9 @@ class Table:
         if not any_row:
             raise InputError(f"{self.source} has a header but no rows.")
 
-    def _numbers(self, chunk: list[NumberedRow], picks: list[int], lenient: set[int]) -> FloatArray:
+    def _numbers(
+        self, chunk: list[NumberedRow], picks: list[int], lenient: set[int], hint: str
+    ) -> FloatArray:
         cells = [[row[pick] for pick in picks] for _, row in chunk]
         # Python would read 1_000 as a number; no other reader of CSV does.
         if not any("_" in "".join(row) for row in cells):
@@ -173,16 +179,20 @@ class Table:
                 pass
         # Some cell is bad: go cell by cell, to say which.
         return np.array(
-            [[self._number(line, row, pick, lenient) for pick in picks] for line, row in chunk]
+            [
+                [self._number(line, row, pick, lenient, hint) for pick in picks]
+                for line, row in chunk
+            ]
         )
 
-    def _number(self, line: int, row: list[str], pick: int, lenient: set[int]) -> float:
+    def _number(self, line: int, row: list[str], pick: int, lenient: set[int], hint: str) -> float:
         problem, value = _parse(row[pick])
         if not problem:
             return value
         if pick in lenient:
             return math.nan
-        raise InputError(f"{self.source}, line {line}, column {self.columns[pick]!r}: {problem}.")
+        where = f"{self.source}, line {line}, column {self.columns[pick]!r}"
+        raise InputError(f"{where}: {problem}{hint}.")
 
 
 def _parse(cell: str) -> tuple[str, float]:
@@ -324,7 +334,8 @@ def read_training_data(
     if not names:
         word, named = "target" if len(targets) == 1 else "targets", ", ".join(map(repr, targets))
         raise InputError(f"{table.source} has no column besides the {word} {named}.")
-    inputs, y = np.hsplit(table.read([*names, *targets]), [len(names)])
+    values = table.read([*names, *targets], hint="; 'cvxnn fit' takes such tables")
+    inputs, y = np.hsplit(values, [len(names)])
     y = y[:, 0].copy() if len(targets) == 1 else y.copy()
     mean, scale = standardization(inputs, names) if standardize else (None, None)
     features = Features(names, tuple(targets), bias, mean, scale)

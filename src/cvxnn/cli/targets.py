@@ -12,7 +12,7 @@ from cvxnn.cli.cells import Cells, shown
 from cvxnn.cli.labels import merged, merging
 from cvxnn.cli.number_formats import FORMATS
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted
+from cvxnn.cli.reporting import counted
 from cvxnn.errors import InputError
 from cvxnn.losses import as_loss
 from cvxnn.losses.counts import LogLinkLoss

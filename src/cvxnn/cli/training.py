@@ -25,7 +25,8 @@ from cvxnn.cli.constraints import Constraints
 from cvxnn.cli.encoder import encoder
 from cvxnn.cli.fitting import Ending, fitted
 from cvxnn.cli.options import Task
-from cvxnn.cli.outputs import counted, strict
+from cvxnn.cli.outputs import strict
+from cvxnn.cli.reporting import counted
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel
 from cvxnn.cli.tables import check_different, require
