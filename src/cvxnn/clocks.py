@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 
 class _State(NamedTuple):
-    """How many threads compile, since when one does, and seconds lost to earlier ones."""
+    """How many threads compile, since when one does, and seconds lost to earlier ones.
+
+    And whether one of them compiles what no cache had.
+    """
 
     threads: int
     since: float
     lost: float
+    is_new: bool = False
 
 
 _state = _State(0, 0.0, 0.0)
@@ -44,13 +48,25 @@ def stopped_clock() -> Iterator[None]:
         _count(-1)
 
 
+def note_compilation() -> None:
+    """What stops the clock is a compilation, and no look into a cache."""
+    global _state
+    with _changing:
+        _state = _state._replace(is_new=_state.threads > 0)
+
+
+def is_compiling() -> bool:
+    """Whether a thread is compiling what no cache had."""
+    return _state.is_new
+
+
 def _count(change: int) -> None:
     global _state
     with _changing:
-        threads, since, lost = _state
+        threads, since, lost, is_new = _state
         now = perf_counter()
         if threads == 0:
             since = now
         if threads + change == 0:
             lost += now - since
-        _state = _State(threads + change, since, lost)
+        _state = _State(threads + change, since, lost, is_new and threads + change > 0)

@@ -1,7 +1,7 @@
 """The decorator of compiled functions: :func:`kernel`.
 
 Kernels are compiled by numba at their first call, and kept in its cache. That takes
-seconds, once after an installation, in which no time limit passes: see
+up to a minute, once after an installation, in which no time limit passes: see
 :func:`cvxnn.clocks.clock`. Of several processes that need a kernel at the same time one compiles
 it, and the others wait for that. Where the cache cannot be written, or is damaged, kernels are
 compiled anew, and that is all.
@@ -24,7 +24,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
 
-from cvxnn.clocks import stopped_clock
+from cvxnn.clocks import note_compilation, stopped_clock
 from cvxnn.files import DAMAGE, locked
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -89,6 +89,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             found = None
             self._forget()
         if found is None:
+            note_compilation()
             _announce()
         return found
 
@@ -149,7 +150,7 @@ def _announce() -> None:
     """One line on a terminal, where somebody waits; once in a process."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(
-            "cvxnn: compiling, once after an installation; this takes some seconds.",
+            "cvxnn: compiling, once after an installation; this takes up to a minute.",
             file=sys.stderr,
         )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -17,6 +19,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
+
+from cvxnn.clocks import is_compiling
 
 if TYPE_CHECKING:
     from cvxnn.results import Progress
@@ -77,7 +81,8 @@ def live_progress(
     columns : Columns
         By default those of the rounds of a run.
     lines : bool
-        Whether a stderr that is no terminal gets a line for each step.
+        Whether a stderr that is no terminal gets a line for each step; within
+        :func:`lines_every` it gets those.
 
     Yields
     ------
@@ -89,7 +94,11 @@ def live_progress(
         yield None
         return
     console = Console(stderr=True)
-    if not sys.stderr.isatty() or console.is_dumb_terminal:
+    if not _has_view(console):
+        reporter = _reporter.get()
+        if reporter is not None:
+            yield lambda step: reporter.note(columns.line(step))
+            return
         yield (
             (lambda step: print(columns.line(step), file=sys.stderr, flush=True)) if lines else None
         )
@@ -97,6 +106,68 @@ def live_progress(
     view = _Rounds(columns)
     with Live(view, console=console, refresh_per_second=10, transient=True):
         yield view.add
+
+
+def _has_view(console: Console) -> bool:
+    """Whether stderr is a terminal on which lines can be drawn anew."""
+    return sys.stderr.isatty() and not console.is_dumb_terminal
+
+
+class _Reporter:
+    """Lines on stderr, one in so many seconds: how long it has been, and what was noted last."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._start = time.monotonic()
+        self._latest = ""
+        self._is_over = threading.Event()
+
+    def note(self, line: str) -> None:
+        self._latest = line
+
+    def run(self) -> None:
+        while not self._is_over.wait(self._seconds):
+            try:
+                print(self._line(), file=sys.stderr, flush=True)
+            except OSError:
+                # Full, or gone: no result depends on it.
+                return
+
+    def stop(self) -> None:
+        self._is_over.set()
+
+    def _line(self) -> str:
+        what = "compiling, once after an installation" if is_compiling() else self._latest
+        return f"cvxnn: {time.monotonic() - self._start:.0f} s{what and ', '}{what}"
+
+
+_reporter: ContextVar[_Reporter | None] = ContextVar("_reporter", default=None)
+
+
+@contextmanager
+def lines_every(seconds: float, *, wanted: bool = True) -> Iterator[None]:
+    """Let a stderr that is no terminal get a line in so many seconds while the block runs.
+
+    It has the last step of a :func:`live_progress` in the block, which then writes no lines.
+
+    Parameters
+    ----------
+    seconds : float
+    wanted : bool
+    """
+    if not wanted or sys.stderr is None or _has_view(Console(stderr=True)):
+        yield
+        return
+    reporter = _Reporter(seconds)
+    thread = threading.Thread(target=reporter.run, name="cvxnn progress", daemon=True)
+    token = _reporter.set(reporter)
+    thread.start()
+    try:
+        yield
+    finally:
+        _reporter.reset(token)
+        reporter.stop()
+        thread.join()
 
 
 class _Rounds:

@@ -12,6 +12,12 @@ from cvxnn.cli import app
 V_SHAPE = "x,y\n-2,2\n-1,1\n0,0\n1,1\n2,2\n3,3\n"
 
 
+@pytest.fixture(autouse=True)
+def no_lines_of_progress(monkeypatch):
+    """What is on stderr does not depend on the time that a command takes."""
+    monkeypatch.setattr("cvxnn.cli.reporting.BETWEEN_LINES", 1e6)
+
+
 @pytest.fixture(scope="session")
 def run():
     """Run a command; what the CLI does not turn into an exit code is raised."""

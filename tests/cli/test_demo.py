@@ -3,14 +3,17 @@
 import io
 import json
 import os
+import re
 import signal
+import time
 
 import pytest
 from rich.console import Console
 
 import cvxnn
+from cvxnn.clocks import is_compiling, note_compilation, stopped_clock
 from cvxnn.interrupts import check_interrupt
-from cvxnn.progress import _Rounds, live_progress
+from cvxnn.progress import _Rounds, lines_every, live_progress
 from cvxnn.results import Progress
 
 RING_OPTIMUM = 0.00405058686  # tests/data/optima.json, d2_n50: an independent solver
@@ -71,6 +74,41 @@ def test_live_view_shows_the_latest_rounds():
 def test_no_live_view_without_a_terminal():
     with live_progress(True) as callback:
         assert callback is None
+
+
+@pytest.fixture
+def line(capsys):
+    """The next line on stderr that has some words, of those that come by and by."""
+
+    def wait(words, found=""):
+        end = time.monotonic() + 60.0
+        while words not in found and time.monotonic() < end:
+            time.sleep(0.005)
+            found += capsys.readouterr().err
+        return next(line for line in found.splitlines() if words in line)
+
+    return wait
+
+
+def test_lines_now_and_then_without_a_terminal(line, capsys):
+    with lines_every(0.01), live_progress(True) as callback:
+        assert re.fullmatch(r"cvxnn: \d+ s", line("cvxnn: "))
+        callback(Progress(7, 0.5, 2.0, 1.0, 3, 4))
+        assert " s, round 7, objective 2, lower bound 1, gap 5.0e-01" in line("round")
+        with stopped_clock():
+            note_compilation()
+            assert line("compiling").endswith(" s, compiling, once after an installation")
+        line("round")
+    with lines_every(0.0, wanted=False), live_progress(True) as callback:
+        assert callback is None
+    assert "compiling" not in capsys.readouterr().err and not is_compiling()
+
+
+def test_commands_say_how_far_they_are_unless_they_are_to_be_quiet(solve, monkeypatch):
+    monkeypatch.setattr("cvxnn.cli.reporting.BETWEEN_LINES", 1e-3)
+    lines = solve().stderr.splitlines()
+    assert lines and all(line.startswith("cvxnn: ") for line in lines)
+    assert solve("--quiet").stderr == ""
 
 
 @pytest.mark.long

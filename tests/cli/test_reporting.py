@@ -78,7 +78,7 @@ def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     [
         ("missing.csv", None, "No such file or directory: "),
         (".", None, "Is a directory: "),
-        ("text.csv", b"x,y\n1,a\n", "line 2, column 'y': 'a' is not a number."),
+        ("text.csv", b"x,y\n1,a\n", "line 2, column 'y': 'a' is not a number; 'cvxnn fit' takes"),
         ("target.csv", b"x,yy\n1,2\n", "has no column 'y'; did you mean 'yy'?"),
         ("lonely.csv", b"y\n1\n", "has no column besides the target 'y'."),
         ("huge.csv", b"x,y\n1e300,2\n", "X must have no entry beyond 1e+100"),

@@ -20,7 +20,7 @@ from cvxnn.cli.options import (
     check_quantile,
     option,
 )
-from cvxnn.cli.reporting import counted, end_code, say
+from cvxnn.cli.reporting import counted, end_code, progress_lines, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def certify(
     read = _table_problem if model.suffix.lower() == ".skops" else _network_problem
     problem = read(model, data, target or [], beta, loss)
     features = problem.features
-    with live_progress(True) as callback:
+    with progress_lines(), live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import speaking
         from cvxnn.losses import QuantileLoss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +22,7 @@ from cvxnn.cli.options import (
     check_quantile,
     option,
 )
-from cvxnn.cli.reporting import interruption, say
+from cvxnn.cli.reporting import interruption, progress_lines, say
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -118,34 +117,34 @@ def fit(
     """
     check_packages()
     source = _read(data, (*target, *(drop or ()), *(keep or ()), *(category or ())))
-    from cvxnn.cli.columns import Wishes
-    from cvxnn.cli.constraints import Constraints
-    from cvxnn.cli.training import Settings
-    from cvxnn.validation import check_positive, check_proof_time
-
-    if proof_time is not None:
-        check_proof_time(proof_time, "--proof-time")
-    wishes = Wishes(drop or (), keep or (), category or ())
-    settings = Settings(
-        targets=tuple(target),
-        task=task,
-        loss=None if loss is None else loss.value,
-        quantile=check_quantile(quantile, loss),
-        beta=_beta(beta),
-        wishes=wishes,
-        constraints=Constraints.read(
-            features, monotone or (), None if shape is None else shape.value, l1_ratio
-        ),
-        holdout=_share(holdout),
-        seed=seed,
-        time_limit=None if time_limit is None else check_positive(time_limit, "--time-limit"),
-        proof_time=proof_time,
-        # Where stderr is no terminal the report at the end is all.
-        show_progress=not quiet and sys.stderr.isatty(),
-    )
     if out is not None:
         _check_name(out)
-    fitted = _train(source, settings)
+    with progress_lines(wanted=not quiet):
+        from cvxnn.cli.columns import Wishes
+        from cvxnn.cli.constraints import Constraints
+        from cvxnn.cli.training import Settings
+        from cvxnn.validation import check_positive, check_proof_time
+
+        if proof_time is not None:
+            check_proof_time(proof_time, "--proof-time")
+        wishes = Wishes(drop or (), keep or (), category or ())
+        settings = Settings(
+            targets=tuple(target),
+            task=task,
+            loss=None if loss is None else loss.value,
+            quantile=check_quantile(quantile, loss),
+            beta=_beta(beta),
+            wishes=wishes,
+            constraints=Constraints.read(
+                features, monotone or (), None if shape is None else shape.value, l1_ratio
+            ),
+            holdout=_share(holdout),
+            seed=seed,
+            time_limit=None if time_limit is None else check_positive(time_limit, "--time-limit"),
+            proof_time=proof_time,
+            show_progress=not quiet,
+        )
+        fitted = _train(source, settings)
     _deliver(fitted, out, as_json=json, quiet=quiet)
     if fitted.ending.status == "INTERRUPTED":
         raise typer.Exit(int(interruption()))

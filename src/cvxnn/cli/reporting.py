@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cvxnn.results import Status
 
 
+# Seconds between two lines of progress.
+BETWEEN_LINES = 10.0
+
 _terminated = threading.Event()
 
 
@@ -162,6 +165,15 @@ def reported_errors() -> Iterator[None]:
         _fail(_system_sentence(error), ExitCode.USER_ERROR, error)
     except KeyboardInterrupt as error:
         _fail("Interrupted; nothing was written.", interruption(), error)
+
+
+@contextmanager
+def progress_lines(*, wanted: bool = True) -> Iterator[None]:
+    """Say now and then how far a long block is, where stderr is no terminal."""
+    from cvxnn.progress import lines_every
+
+    with lines_every(BETWEEN_LINES, wanted=wanted):
+        yield
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from cvxnn.cli.options import (
     argument,
     option,
 )  # fmt: skip
-from cvxnn.cli.reporting import exit_code
+from cvxnn.cli.reporting import exit_code, progress_lines
 from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def train(
     from cvxnn.progress import live_progress
 
     given = {name: value for name, value in options.items() if value is not None}
-    with live_progress(show_progress) as callback:
+    with progress_lines(wanted=show_progress), live_progress(show_progress) as callback:
         # Here and not above: this takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import spoken
         from cvxnn.training.solve import solve_quietly

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvxnn.cli.options import OUTPUT, PROBLEM, RUN, JsonOption, ModelArgument, argument, option
-from cvxnn.cli.reporting import end_code
+from cvxnn.cli.reporting import end_code, progress_lines
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt, interrupt_pending
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def verify(
 
     check_positive(time_limit, "--time-limit")
     claim = read_claim(model, data, target or [])
-    with deferred_interrupts():
+    with progress_lines(), deferred_interrupts():
         report = claim.certificate.verify(
             claim.X, claim.y, claim.weights, network=claim.network,
             fingerprint=not ignore_fingerprint, time_limit=time_limit, stopped=interrupt_pending,
