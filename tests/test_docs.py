@@ -21,14 +21,18 @@ PAGES = {
 FRONTS = {
     name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
 }
-# Pages without examples in Python; the commands of the last two are tried in tests/cli.
+# Pages without examples in Python; the commands of the last are tried in tests/cli.
 # What devices do needs packages that are tested in tests/contracts/test_tensors.py.
-PROSE = {f"guide/{name}.md" for name in ("index", "numbers", "devices", "command_line", "study")}
+PROSE = {f"guide/{name}.md" for name in ("index", "numbers", "devices", "command_line")}
 # Pages of one kind of network, loss or data: what they show is in the tests of these as well.
 _KINDS = ("additive", "clusters", "constraints", "counts", "deep", "outputs", "quantised")
 OF_ONE_KIND = {f"guide/{name}.md" for name in _KINDS}
 # What the examples of a page take.
-PACKAGES = {"guide/clusters.md": ("dask.array", "distributed")}
+PACKAGES = {
+    "guide/clusters.md": ("dask.array", "distributed"),
+    "guide/study.md": ("torch",),
+    "notebooks/certify_yours.md": ("torch",),
+}
 
 
 def cells(text):
@@ -55,14 +59,13 @@ def pages_with_examples():
 @pytest.mark.long
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_cells_of_a_notebook(name):
+    for package in PACKAGES.get(name, ()):
+        pytest.importorskip(package)
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
     namespace = {}
     with pyplot.rc_context():
         for cell in cells(PAGES[name]):
-            # The extra `test` is without PyTorch; `.ci/test` has it.
-            if "import torch" in cell and find_spec("torch") is None:
-                continue
             exec(compile(cell, name, "exec"), namespace)
             pyplot.close("all")
 
