@@ -31,6 +31,9 @@ SPOKEN = {
     " larger proof_time": " larger --proof-time",
     " larger beta or": " larger --beta or",
     "fewer or projected features": "fewer columns",
+    "standardise them": "--standardize them",
+    "append a column of ones to X or take intercept=True": "leave --no-bias out",
+    " (largest_beta)": "",
     Status.TIME_LIMIT.value: (
         "The time was over; the best network so far is taken, with the gap it has. A longer "
         "--time-limit gives it more."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cvxnn.methods import Method
 from cvxnn.models.base import Model
 from cvxnn.results import Status
+from cvxnn.training.circumstances import Circumstances
 from cvxnn.training.outlook import Outlook
 
 # What gives a search more, where it was cut short.
@@ -12,7 +13,13 @@ _MORE = {Status.TIME_LIMIT: "time_limit", Status.ITERATION_LIMIT: "max_iter"}
 
 
 def advice(
-    status: Status, method: Method, model: Model, outlook: Outlook | None, *, limited: bool
+    status: Status,
+    method: Method,
+    model: Model,
+    outlook: Outlook | None,
+    *,
+    limited: bool,
+    circumstances: Circumstances | None = None,
 ) -> str:
     """What would narrow the gap; "" where the status says it all.
 
@@ -26,6 +33,8 @@ def advice(
         On more time for the proof, where there is something to be told.
     limited : bool
         Whether a time limit was over.
+    circumstances : Circumstances or None
+        What keeps a wide gap wide, whatever the time.
 
     Examples
     --------
@@ -33,18 +42,33 @@ def advice(
     >>> advice(Status.STATIONARY, Global(certify=False), ReLU(), None, limited=False)
     'A proof takes method=Global(certify=True).'
     """
+    clauses = circumstances.clauses if circumstances is not None else ""
     if status is Status.STATIONARY:
         said = _on_proof(method, model.proof_advice, outlook, limited)
-    elif outlook is None or status not in _MORE:
+    elif status not in _MORE:
         return ""
     else:
-        more = _MORE[status]
-        nothing_known = not outlook.is_known and outlook.cut_short is outlook.least is None
-        if nothing_known and more == outlook.parameter:
-            return ""
-        told = outlook.sentence("the gap of this network")
-        said = f"raise {more} for a better network; {told}"
+        said = _on_limit(_MORE[status], outlook, clauses)
+    if not said:
+        return ""
+    if clauses:
+        said = f"{said.rstrip('.')}. What keeps it wide: {clauses}"
     return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+
+
+def _on_limit(more: str, outlook: Outlook | None, clauses: str) -> str:
+    """What to change where a limit has ended the search; "" where that is the limit alone."""
+    is_told = outlook is not None and (
+        outlook.is_known
+        or outlook.cut_short is not None
+        or outlook.least is not None
+        or more != outlook.parameter
+    )
+    if outlook is not None and is_told:
+        return f"raise {more} for a better network; {outlook.sentence('the gap of this network')}"
+    if not clauses:
+        return ""
+    return f"raise {more} for a better network, though that alone hardly narrows the gap"
 
 
 def _on_proof(method: Method, fewer: str, outlook: Outlook | None, limited: bool) -> str:

@@ -36,9 +36,13 @@ from cvxnn.solvers.relaxed import (
 from cvxnn.solvers.search import Pursuit, Search
 from cvxnn.training.advice import advice
 from cvxnn.training.certificate import bound_certificate
+from cvxnn.training.circumstances import Circumstances
 from cvxnn.training.outlook import Outlook
 from cvxnn.validation import check_callback, check_count, check_optional_positive, check_tolerance
 from cvxnn.verification.certificate import BoundCertificate
+
+# A gap of which an objective is not known to a tenth.
+_WIDE = 0.1
 
 Callback = Callable[[Progress], object]
 
@@ -219,7 +223,7 @@ class Run:
         tol = self._limits.tol
         floor = self._problem.floor
         status = checked_status(status, objective, program_bound, bound, tol, error, floor)
-        limited = self._deadline.passed
+        limited, gap = self._deadline.passed, relative_gap(objective, bound, error, floor)
         return Solution(
             network=network,
             objective=objective,
@@ -235,8 +239,22 @@ class Run:
             objective_error=error,
             objective_floor=floor,
             certificate=self._certificate(bound, objective + error),
-            advice=advice(status, self._method, self._model, self.outlook, limited=limited),
+            advice=advice(
+                status,
+                self._method,
+                self._model,
+                self.outlook,
+                limited=limited,
+                circumstances=self._circumstances(status, gap),
+            ),
         )
+
+    def _circumstances(self, status: Status, gap: float) -> Circumstances | None:
+        """What keeps a gap wide; the largest beta is that of one eigenvalue."""
+        if gap <= _WIDE or status.is_success or status is Status.INTERRUPTED:
+            return None
+        largest = self._strategy.first_proof().oracle_bound * self._problem.beta / self._scaled.beta
+        return Circumstances.of(self._problem, largest, intercept=self._intercept)
 
     def _relaxed(self, status: Status, network: Network, evaluation: Evaluation) -> Status:
         """A better bound by a relaxation, where no oracle has come to one; INTERRUPTED by Ctrl-C.

@@ -1,0 +1,66 @@
+"""What a run says of a gap that time does not narrow."""
+
+import numpy as np
+import pytest
+from runs import quietly
+
+import cvxnn
+from cvxnn import Global, ReLU, Status
+from cvxnn.layers import Layer
+from cvxnn.losses import SquaredLoss
+from cvxnn.problems import Problem
+from cvxnn.training.advice import advice
+from cvxnn.training.circumstances import Circumstances
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((120, 8))
+Y = RNG.standard_normal(120)
+
+
+def circumstances(X=X, y=Y, beta=1.0, largest=100.0, *, intercept=False):
+    problem = Problem.of(Layer(X), y, beta, SquaredLoss())
+    return Circumstances.of(problem, largest, intercept=intercept)
+
+
+def test_ordinary_data_at_a_large_beta_have_nothing_out_of_the_way():
+    assert circumstances(beta=10.0).clauses == ""
+
+
+def test_a_small_beta_says_its_share():
+    assert circumstances(beta=0.03).clauses.startswith("beta is some 0.0003 of the largest beta")
+
+
+def test_columns_in_units_of_their_own():
+    wide = circumstances(X * 10.0 ** np.array([6, 0, 0, 0, 0, 0, 0, 0]), beta=10.0)
+    assert wide.spread == pytest.approx(1e6, rel=0.5)
+    assert wide.clauses == (
+        f"columns of X differ in size by a factor of {wide.spread:.1g}, standardise them"
+    )
+    # A column of zeros has no size.
+    assert circumstances(np.column_stack([X, np.zeros(120)]), beta=10.0).clauses == ""
+
+
+def test_a_mean_without_a_bias():
+    assert circumstances(y=Y + 152.0, beta=10.0).clauses.startswith("the mean of y is 15")
+    ones = np.column_stack([X, np.ones(120)])
+    assert circumstances(ones, Y + 152.0, beta=10.0).clauses == ""
+    assert circumstances(y=Y + 152.0, beta=10.0, intercept=True).clauses == ""
+
+
+def test_where_an_oracle_ends_time_is_what_helps():
+    assert circumstances(X[:, :4], beta=1e-3) is None and circumstances(X[:60], Y[:60]) is None
+
+
+@pytest.mark.parametrize("status", [Status.TIME_LIMIT, Status.ITERATION_LIMIT, Status.STATIONARY])
+def test_advice_ends_with_what_keeps_the_gap_wide(status):
+    said = advice(status, Global(), ReLU(), None, limited=True, circumstances=circumstances())
+    assert said.endswith("has closer bounds.") and ". What keeps it wide: beta is" in said
+    assert ("that alone hardly narrows" in said) == (status is not Status.STATIONARY)
+
+
+def test_the_warning_of_a_run_says_it():
+    raw = X * 10.0 ** np.array([6, 0, 0, 0, 0, 0, 0, 0])
+    solution = quietly(cvxnn.solve, raw, Y + 9.0, beta=1.0, max_iter=1)
+    for words in ("factor of", "take intercept=True", "of the largest beta"):
+        assert words in solution.advice
+    assert quietly(cvxnn.solve, X[:, :2], Y, beta=1e-3, max_iter=1).advice == ""
