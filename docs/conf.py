@@ -64,6 +64,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_order.Order",
     "doc_module": ("cvxnn",),
     "download_all_examples": False,
+    # Of examples without a figure.
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "logo.svg"),
     "backreferences_dir": "api/generated/backreferences",
     "abort_on_example_error": True,
     "image_srcset": ["2x"],

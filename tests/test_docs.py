@@ -97,6 +97,24 @@ def test_the_links_of_pages_lead_somewhere():
             assert "gallery/" in target or (page.parent / target).exists(), (page, target)
 
 
+def anchors(text):
+    """What a link within a page may name: its headings and its labels."""
+    headings = re.findall(r"(?m)^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r"(?m)^\(([\w-]+)\)=$", text))
+
+
+def test_the_links_of_pages_lead_to_a_heading():
+    n_links = 0
+    for name, text in PAGES.items():
+        for target, anchor in re.findall(r"\]\(([^)#:\s`]*)#([^)]+)\)", text):
+            path = (DOCS / name).parent / target if target else DOCS / name
+            if "gallery/" not in target:
+                n_links += 1
+                assert anchor in anchors(path.read_text(encoding="utf-8")), (name, target, anchor)
+    assert n_links >= 20
+
+
 def test_the_table_of_capabilities_is_what_the_code_declares():
     found = capabilities.PLACE.search(capabilities.PAGE.read_text(encoding="utf-8"))
     assert found is not None
