@@ -26,6 +26,7 @@ def bound_certificate(
     objective: float,
     intercept: bool,
     fingerprint: str,
+    has_ones: bool = False,
 ) -> BoundCertificate:
     """The certificate of a proof.
 
@@ -43,6 +44,8 @@ def bound_certificate(
     intercept : bool
     fingerprint : str
         Of the data.
+    has_ones : bool
+        Whether a column of ones was appended to them.
 
     Notes
     -----
@@ -69,6 +72,7 @@ def bound_certificate(
         kind=proof.kind,
         evidence=proof.evidence,
         fingerprint=fingerprint,
+        has_ones=has_ones,
     )
     return certificate.sealed()
 

@@ -146,6 +146,7 @@ class CertificationRun:
             ReLU(), self.problem, self.proof, {}, bound=bound,
             objective=self.objective + self.objective_error,
             intercept=self.read.has_intercept, fingerprint=fingerprint,
+            has_ones=self.read.has_ones,
         )  # fmt: skip
         return NetworkCertificate(
             objective=self.objective,

@@ -64,7 +64,11 @@ class BlockedPieces:
         rows = pieces.rows
         blocks.check(len(rows))
         if width != rows.shape[1]:
-            raise InputError("The multipliers of the certificate are for X of another width.")
+            missing = "; is the column of ones missing?" if width == rows.shape[1] + 1 else "."
+            raise InputError(
+                f"The multipliers of the certificate are for X of another width, {width} columns, "
+                f"and X has {rows.shape[1]}{missing}"
+            )
         unit, weight_unit = power_of_two(rows), power_of_two(pieces.weights)
         rows, base = rows / unit, pieces.base / weight_unit
         # A row of zeros adds nothing, whatever its weight; the form of a block would pay for it.

@@ -19,7 +19,7 @@ from cvxnn.array_types import Array, FloatArray
 from cvxnn.errors import InputError, ModelFileError
 from cvxnn.files import DAMAGE, atomic_write
 from cvxnn.verification.balance import with_sum_zero, with_sums_zero
-from cvxnn.verification.data import fingerprint_of
+from cvxnn.verification.data import fingerprint_of, floats
 from cvxnn.verification.deadline import Deadline
 from cvxnn.verification.evidence import Evidence
 from cvxnn.verification.outputs.softmax import SoftmaxDual
@@ -76,6 +76,9 @@ class BoundCertificate:
         Of all of this: it tells a damaged certificate, and nothing rests on it.
     left_out : str
         What evidence there was, where a file would have been larger than 50 MB with it.
+    has_ones : bool
+        Whether :func:`cvxnn.certify` has appended a column of ones to X, for the biases of the
+        network. Then a check does so, too, where X comes without it.
 
     Examples
     --------
@@ -104,6 +107,7 @@ class BoundCertificate:
     fingerprint: str
     digest: str = field(default="", repr=False)
     left_out: str = ""
+    has_ones: bool = False
 
     def sealed(self) -> BoundCertificate:
         """With the digest of what it holds."""
@@ -125,7 +129,9 @@ class BoundCertificate:
         Parameters
         ----------
         X, y, sample_weight : array-like
-            As they were given to :func:`cvxnn.solve`.
+            As they were given to :func:`cvxnn.solve`, or X to :func:`cvxnn.certify`, with or
+            without the column of ones that it appends; targets as the loss takes them, labels
+            as -1 and 1.
         network : Network, optional
             Whose objective is recomputed, too. One that is none of the networks that the
             certificate is about, by its kind, a setting, a gate or an intercept, is refused
@@ -159,6 +165,7 @@ class BoundCertificate:
         start = perf_counter()
         if time_limit is not None and not time_limit > 0.0:
             raise InputError(f"time_limit must be None or positive, got {time_limit!r}.")
+        X, words = self._columns(X, y, sample_weight)
         problem = StatedProblem.of(self, X, y, sample_weight)
         deadline = Deadline(time_limit, stopped)
         bound, how = problem.bound(self, deadline)
@@ -181,9 +188,27 @@ class BoundCertificate:
             how = f"{how} (left out of the file, for its size: {self.left_out})"
         return Verification(
             not reason, reason, bound, float(self.dual_bound), objective, found is not None, how,
-            elapsed, float(self.beta), self._loss_in_words, self.model, problem.model.words,
-            bool(self.intercept),
+            elapsed, float(self.beta), self._loss_in_words, self.model,
+            (*problem.model.words, *words), bool(self.intercept),
         )  # fmt: skip
+
+    def _columns(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[ArrayLike, tuple[str, ...]]:
+        """X as the networks of the statement read it, and what was appended, in words.
+
+        It is a choice of the data that the bound is about, by their fingerprint; of data that have
+        another one by whether the last column is one of ones.
+        """
+        data = floats(X, "X")
+        if not self.has_ones or data.ndim != 2:
+            return X, ()
+        wider = np.column_stack([data, np.ones(len(data))])
+        is_as_given = self.fingerprint == fingerprint_of(data, y, sample_weight)
+        is_known = is_as_given or self.fingerprint == fingerprint_of(wider, y, sample_weight)
+        if is_as_given or (not is_known and bool((data[:, -1] == 1.0).all())):
+            return X, ()
+        return wider, ("a column of ones appended to X",)
 
     @property
     def _loss_in_words(self) -> str:
@@ -204,6 +229,7 @@ class BoundCertificate:
         """
         if self.evidence is not None:
             return self
+        X, _ = self._columns(X, y, sample_weight)
         problem = StatedProblem.of(self, X, y, sample_weight)
         with np.errstate(all="ignore"):
             evidence = problem.model.recorded(problem.data, self.balanced(), float(self.level))
@@ -263,6 +289,7 @@ class BoundCertificate:
             texts["model"], dict(words["settings"]), arrays, dict(words["loss"]), beta,
             bool(words["intercept"]), v, level, dual_bound, objective, texts["kind"], evidence,
             texts["fingerprint"], texts["digest"], str(words.get("left_out", "")),
+            bool(words.get("has_ones", False)),
         )  # fmt: skip
 
     def _words(self) -> dict[str, Any]:
@@ -278,6 +305,8 @@ class BoundCertificate:
             "loss": dict(self.loss),
             "left_out": self.left_out,
             "intercept": bool(self.intercept),
+            # Files of certificates without it keep their digest.
+            **({"has_ones": True} if self.has_ones else {}),
             "evidence": None
             if evidence is None
             else {"kind": evidence.kind, "numbers": evidence.numbers},
