@@ -81,7 +81,7 @@ def test_multipliers_of_another_shape_are_refused():
     assert again.bound(Pieces(X, v, 0.0 * v), 0.0) == evidence.bound(Pieces(X, v, 0.0 * v), 0.0)
     with pytest.raises(InputError, match="not those of the rows"):
         evidence.bound(Pieces(X[:5], v[:5], 0.0 * v[:5]), 0.0)
-    with pytest.raises(InputError, match="another width, 3 columns, and X has 2; is the column of ones"):
+    with pytest.raises(InputError, match="3 columns, and X has 2; is the column of ones missing"):
         evidence.bound(Pieces(X[:, :2], v, 0.0 * v), 0.0)
     for places in ([0, 1, 2, 3, 4, 4], [0, 1, 2, 3, 4, 6]):
         with pytest.raises(InputError, match="not those of the rows"):
