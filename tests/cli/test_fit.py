@@ -62,6 +62,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
     assert found["n_rows"] == 18 and found["holdout"]["n_rows"] == 6
     assert found["holdout"]["accuracy"] >= 0.8 and found["holdout"]["log_loss"] > 0.0
     assert 0.5 <= found["holdout"]["commonest"] < 1.0
+    assert 0.0 <= found["holdout"]["linear"] <= 1.0
     assert found["gap"] <= 1e-6 and found["model"] == str(out)
     kinds = {column["name"]: column["kind"] for column in found["columns"]}
     assert kinds == {
@@ -72,7 +73,7 @@ def test_a_classifier_of_text(run, data, tmp_path):
 
 def test_the_page_says_what_was_done(run, data):
     result = run("fit", data, "--target", "rich", *FEW, "--holdout", 0.25)
-    lines = [words(line) for line in result.stdout.splitlines()]
+    lines, page = [words(line) for line in result.stdout.splitlines()], words(result.stdout)
     assert lines[0].startswith("people.csv: 24 rows, ")
     assert lines[0].endswith("-> rich (2 classes: no, yes)")
     for line in (
@@ -82,6 +83,7 @@ def test_the_page_says_what_was_done(run, data):
     ):  # fmt: skip
         assert line in lines
     assert any(line.startswith("accuracy 0.") and "6 rows held out" in line for line in lines)
+    assert "by the commonest class" in page and "by a linear model" in page
     assert Status.OPTIMAL.value in words(result.stdout)
     assert "proven best: no network of any width" in words(result.stdout)
 
@@ -94,8 +96,9 @@ def test_regression_and_its_scores(run, data):
     assert found["holdout"]["r2"] > 0.0 and found["holdout"]["rmse"] < 2.0
     again = json.loads(run("fit", data, *options, "--seed", 1, "--json").stdout)
     assert again["holdout"] != found["holdout"]
-    page = run("fit", data, *options, "--loss", "huber").stdout
-    assert "R2 " in page and "root mean square, on 6 rows held out" in page and "huber" in page
+    page = words(run("fit", data, *options, "--loss", "huber").stdout)
+    assert "R2 " in page and "root mean square error, on 6 rows held out" in page
+    assert "huber loss" in page and "by a linear model" in page
 
 
 def test_a_gap_is_said_in_words_with_what_narrows_it(run, tmp_path, table):
@@ -197,7 +200,7 @@ def test_ways_of_writing_do_not_matter(run, data, model, tmp_path, way):
         result = run("predict", model, "-", stdin=content)
     else:
         result = run("predict", model, path)
-    assert result.exit_code == 0 and result.stderr.startswith("note: accuracy on 'rich': ")
+    assert result.exit_code == 0 and result.stderr.startswith("note: scores on 'rich': accuracy ")
     assert result.stdout == run("predict", model, data).stdout
     if way != "semicolons":
         return
@@ -253,7 +256,7 @@ def test_predict_says_what_it_reads_otherwise_than_the_training(run, tmp_path):
     assert run("predict", out, new).stderr == ""
     new.write_text("a;y;b\n2;1.250;3.5\n")
     note, score = run("predict", out, new).stderr.splitlines()
-    assert note.endswith("'1.250' is 1.25, not 1250.") and "mean squared error" in score
+    assert note.endswith("'1.250' is 1.25, not 1250.") and "scores on 'y': RMSE " in score
 
 
 def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_path):

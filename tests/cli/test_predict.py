@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from sklearn.metrics import mean_squared_error, r2_score
 
 from cvxnn.networks import TwoLayerNetwork
 
@@ -26,9 +27,11 @@ def test_predictions_are_those_of_the_network_to_the_last_bit(run, model, v_shap
     assert np.allclose(expected, [2, 1, 0, 1, 2, 3], atol=0.1)
 
 
-def test_mean_squared_error_goes_to_stderr(run, model, v_shape, expected):
-    error = float(np.mean((expected - [2, 1, 0, 1, 2, 3]) ** 2))
-    assert run("predict", model, v_shape).stderr == f"note: mean squared error on 'y': {error!r}\n"
+def test_scores_go_to_stderr(run, model, v_shape, expected):
+    y = np.array([2, 1, 0, 1, 2, 3])
+    error, r2 = mean_squared_error(y, expected) ** 0.5, r2_score(y, expected)
+    words = f"note: scores on 'y': R2 {r2:.4g}, RMSE {error:.4g}\n"
+    assert run("predict", model, v_shape).stderr == words
 
 
 def test_other_columns_and_orders_do_not_matter(run, model, tmp_path, expected):
@@ -60,10 +63,11 @@ def test_out_gets_the_predictions_and_stdout_nothing(run, model, v_shape, tmp_pa
 
 def test_json(run, model, v_shape, tmp_path, expected):
     record = json.loads(run("predict", model, v_shape, "--json").stdout)
-    error = np.mean((expected - [2, 1, 0, 1, 2, 3]) ** 2)
+    y = np.array([2, 1, 0, 1, 2, 3])
+    error, r2 = mean_squared_error(y, expected) ** 0.5, r2_score(y, expected)
     assert record == {
         "n_rows": 6,
-        "mean_squared_error": pytest.approx(error, rel=1e-12),
+        "scores": {"rmse": pytest.approx(error, rel=1e-9), "r2": pytest.approx(r2, rel=1e-12)},
         "predictions": expected.tolist(),
     }
     out = tmp_path / "p.csv"
@@ -78,9 +82,7 @@ def test_unknown_targets_do_not_stop_predictions(run, model, tmp_path, cell):
     data.write_text(f"x,y\n1,1\n2,{cell}\n")
     result = run("predict", model, data)
     assert result.exit_code == 0 and len(column(result.stdout)) == 2
-    assert result.stderr == (
-        "note: no mean squared error: column 'y' has cells that are no finite numbers.\n"
-    )
+    assert result.stderr == ("note: no scores: column 'y' has cells that are no finite numbers.\n")
 
 
 @pytest.mark.parametrize(
@@ -132,5 +134,5 @@ def test_closed_pipe_ends_quietly(start, model, v_shape):
     process = start("-m", "cvxnn", "predict", model, v_shape, stdout=writing)
     os.close(writing)
     _, stderr = process.communicate()
-    assert process.returncode == 0 and stderr.startswith("note: mean squared error")
+    assert process.returncode == 0 and stderr.startswith("note: scores on")
     assert len(stderr.splitlines()) == 1

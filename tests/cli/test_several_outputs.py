@@ -66,10 +66,10 @@ def test_predict_has_a_column_for_each_target(run, numbers, network):
     assert errors[0] < 0.5 * HIGH.var() and errors[1] < 0.01 * WIDE.var()
     lines = result.stderr.splitlines()
     for (name, _), error, line in zip(_OBSERVED, errors, lines, strict=True):
-        assert line.startswith(f"note: mean squared error on {name!r}: ")
-        assert float(line.split(": ")[-1]) == pytest.approx(error)
+        assert line.startswith(f"note: scores on {name!r}: R2 ")
+        assert float(line.split("RMSE ")[-1]) == pytest.approx(error**0.5, rel=1e-3)
     record = json.loads(run("predict", network, numbers, "--json").stdout)
-    assert list(record["mean_squared_error"]) == list(record["predictions"]) == ["high", "wide"]
+    assert list(record["scores"]) == list(record["predictions"]) == ["high", "wide"]
     assert record["predictions"]["wide"] == columns["prediction of wide"].tolist()
 
 
@@ -81,9 +81,9 @@ def test_a_table_may_have_one_of_the_targets(run, network, tmp_path, table):
     result = run("predict", network, path)
     assert list(read(result.stdout)) == ["prediction of high", "prediction of wide"]
     (line,) = result.stderr.splitlines()
-    assert line.startswith("note: mean squared error on 'wide'")
+    assert line.startswith("note: scores on 'wide'")
     record = json.loads(run("predict", network, path, "--json").stdout)
-    assert record["mean_squared_error"]["high"] is None
+    assert record["scores"]["high"] is None
 
 
 def test_targets_that_cannot_be_are_refused(refused, numbers):
@@ -219,13 +219,13 @@ def test_fit_of_several_targets(run, refused, numbers, tmp_path):
     assert (record["task"], record["target"]) == ("regression", ["high", "wide"])
     assert record["holdout"]["r2"] > 0.9 and list(record["holdout"]["rmse"]) == ["high", "wide"]
     page = " ".join(run("fit", numbers, *options).stdout.split())
-    assert "-> high, wide (2 numbers)" in page and "error of wide" in page
+    assert "-> high, wide (2 numbers)" in page and "RMSE of wide" in page
     result = run("predict", out, numbers)
     columns = read(result.stdout)
     assert list(columns) == ["prediction of high", "prediction of wide"]
     assert np.corrcoef(columns["prediction of wide"], WIDE)[0, 1] > 0.99
     assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
-        " mean squared error on 'high'", " mean squared error on 'wide'"
+        " scores on 'high'", " scores on 'wide'"
     ]  # fmt: skip
     certified = json.loads(run("certify", out, numbers, "--json").stdout)
     assert certified["verdict"] == "OPTIMAL" and certified["target"] == ["high", "wide"]
@@ -288,7 +288,7 @@ def test_classes_share_neurons(run, refused, kinds, tmp_path):
     out = tmp_path / "model.skops"
     fit = run("fit", kinds, "--target", "kind", "--beta", 0.5, "--out", out, "--json")
     record = json.loads(fit.stdout)
-    assert record["classes"] == ["large", "middle", "small"] and record["loss"] == "logistic"
+    assert record["classes"] == ["large", "middle", "small"] and record["loss"] == "softmax"
     estimator = load_table_model(out).estimator
     assert estimator.network_.n_outputs == 3 and record["n_neurons"] == estimator.n_neurons_
     result = run("predict", out, kinds, "--proba")
@@ -298,7 +298,7 @@ def test_classes_share_neurons(run, refused, kinds, tmp_path):
         shares = [float(row[name]) for name in names]
         assert sum(shares) == pytest.approx(1.0)
         assert row["prediction"] == record["classes"][int(np.argmax(shares))]
-    assert "accuracy on 'kind': " in result.stderr
+    assert "scores on 'kind': accuracy " in result.stderr
     certificate = json.loads(run("certify", out, kinds, "--tol", 1e-4, "--json").stdout)
     assert certificate["objective"] == pytest.approx(record["objective"], rel=1e-9)
     assert certificate["loss"] == "softmax" and certificate["target"] == "kind"

@@ -11,7 +11,7 @@ from variants import with_long
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
 PREDICT, VERSION, HELP = ("predict", "MODEL", "DATA"), ("--version",), ("predict", "--help")
-NOTE = "note: mean squared error on 'y'"
+NOTE = "note: scores on 'y': R2 "
 CLOSED = "error: Cannot write, it is closed: 'standard output'."
 FULL = "error: No space left on device: 'standard output'."
 has_full_disk = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -57,9 +57,8 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
         y=values[rows],
         outputs=tuple(loaded.classes) if shares_neurons else loaded.targets,
         beta=float(estimator.beta_) if beta is None else beta,
-        # Of several classes the logistic loss of an estimator is that of their probabilities.
-        loss=NetworkLoss.SOFTMAX if shares_neurons else NetworkLoss(loaded.loss),
-        level=getattr(estimator, "quantile", 0.5),
+        loss=NetworkLoss(loaded.trained_loss),
+        level=loaded.level,
     )
 
 

@@ -13,7 +13,7 @@ from cvxnn import __version__
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import draw_page, figures, model_line, note, write_json
 from cvxnn.cli.reporting import counted, say
-from cvxnn.losses import as_loss
+from cvxnn.cli.scores import NAMES, explained_by
 from cvxnn.progress import format_gap
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _ALIKE = 4
 _SHOWN_CLASSES = 5
 # Gaps up to which a network is the best one, and up to which they tell how good it is.
 _BEST, _TELLING = 1e-5, 0.2
+# Scores beside which those of simpler answers are shown.
+_COMPARED = ("r2", "accuracy")
 _CUT_SHORT = ("INTERRUPTED", "TIME_LIMIT")
 
 
@@ -49,7 +51,7 @@ def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
         "task": model.task.value,
         "target": list(model.targets) if model.others else model.target,
         "classes": model.classes or None,
-        "loss": model.loss,
+        "loss": model.trained_loss,
         **model.figures,
         "columns": [
             {"name": column.name, "kind": column.kind.value, "note": column.note}
@@ -104,11 +106,6 @@ def _column_rows(fitted: Fitted) -> list[Row]:
     return rows if n_cut <= 0 else [*rows[:_LISTED], ("", "", f"and {n_cut} lines more, in --json")]
 
 
-_SCORES = {
-    "r2": "R2", "d2": "D2", "rmse": "error", "mae": "absolute error", "pinball": "pinball loss",
-    "accuracy": "accuracy", "log_loss": "log loss",
-}  # fmt: skip
-
 # Losses whose errors are what beta is chosen by.
 _ERRORS = {"absolute": "mae", "quantile": "pinball"}
 
@@ -119,22 +116,29 @@ def _score_rows(fitted: Fitted) -> list[Row]:
     held = known.get("holdout")
     if held is not None:
         where = f"on {counted(held['n_rows'], 'row')} held out"
-        meaning = {"rmse": f"root mean square, {where}"}
-        if "commonest" in held:
-            meaning["accuracy"] = f"{where}; {held['commonest']:.4g} by the commonest class"
-        for key, name in _SCORES.items():
+        beside = _beside(held)
+        meanings = {"rmse": "root mean square error, ", "mae": "mean absolute error, "}
+        for key, name in NAMES.items():
+            meaning = meanings.get(key, "") + where + (beside if key in _COMPARED else "")
             rows += [
-                (name + of, f"{value:.4g}", meaning.get(key, where))
-                for of, value in _by_target(held.get(key))
+                (name + of, f"{value:.4g}", meaning) for of, value in _by_target(held.get(key))
             ]
     if known["cv_score"] is not None:
         loss, score = fitted.model.loss, known["cv_score"]
-        name = ("D2" if as_loss(loss).has_log_link else "R2") if is_numbers else "accuracy"
+        name = NAMES[explained_by(loss)] if is_numbers else "accuracy"
         if loss in _ERRORS:
             # As a score it is negative.
-            name, score = _SCORES[_ERRORS[loss]], -score
+            name, score = NAMES[_ERRORS[loss]], -score
         rows.append((f"cv {name}", f"{score:.4g}", "mean of cross-validation"))
     return rows
+
+
+def _beside(held: dict[str, Any]) -> str:
+    """What simpler answers have of the main score."""
+    others = {"the commonest class": "commonest", "a linear model": "linear"}
+    known = [(held.get(key), who) for who, key in others.items()]
+    words = [f"{value:.4g} by {who}" for value, who in known if value is not None]
+    return f"; {', '.join(words)}" if words else ""
 
 
 def _by_target(score: Any) -> list[tuple[str, float]]:
@@ -147,9 +151,10 @@ def _by_target(score: Any) -> list[tuple[str, float]]:
 def _network_rows(fitted: Fitted) -> list[Row]:
     known = fitted.model.figures
     ways = {"cv": "chosen by cross-validation", "auto": "by the rule of thumb", "given": "as given"}
+    loss = fitted.model.trained_loss
     gap = float("inf") if known["gap"] is None else known["gap"]
     return [
-        ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {fitted.model.loss} loss"),
+        ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {loss} loss"),
         ("neurons", str(known["n_neurons"]), "of the network found"),
         ("proven gap", format_gap(gap), gap_in_words(gap)),
         ("time", f"{known['elapsed']:.2f} s", ""),

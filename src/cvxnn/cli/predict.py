@@ -16,6 +16,7 @@ from cvxnn.errors import InputError, ModelFileError
 if TYPE_CHECKING:
     from cvxnn.array_types import Array, FloatArray
     from cvxnn.cli.cells import Cells
+    from cvxnn.cli.scores import Scores
     from cvxnn.cli.table_models import TableModel
 
 _Data = Annotated[
@@ -48,8 +49,13 @@ class _Predictions:
         Those that the table has.
     observed : mapping of ndarray of shape (n,)
         By name those that have a value in every row.
-    probabilities : ndarray of shape (n, k), or None
-    classes : list of str
+    shares : ndarray of shape (n, k), or None
+        Probabilities of the classes.
+    classes : tuple of str
+    loss, level
+        Of the model.
+    are_asked_for : bool
+        Whether the probabilities are to be written.
     """
 
     values: Array
@@ -57,8 +63,11 @@ class _Predictions:
     targets: tuple[str, ...]
     known: tuple[str, ...]
     observed: Mapping[str, Array]
-    probabilities: FloatArray | None = None
+    shares: FloatArray | None = None
     classes: tuple[str, ...] = ()
+    loss: str = "squared"
+    level: float = 0.5
+    are_asked_for: bool = False
 
 
 def predict(
@@ -70,22 +79,23 @@ def predict(
 ) -> None:
     """Predict with a saved model, one row of output for each row of the table.
 
-    If the table has the target, the mean squared error or the accuracy goes to stderr.
+    If the table has the target, the scores go to stderr: errors and R2, or the accuracy.
     """
     from cvxnn.cli.outputs import check_writable
+    from cvxnn.cli.scores import in_words
 
     if out is not None:
         check_writable(out)
         _check_no_input(out, model, data)
     predictions = _reader(model)(model, data, proba)
-    scores, name = _scores(predictions)
+    scores = {target: _scores(predictions, target) for target in predictions.targets}
     for target in predictions.known:
-        if target in scores:
-            say(f"{name} on {target!r}: {scores[target]!r}")
+        found = scores[target]
+        if found is None:
+            say(f"no scores: column {target!r} has cells {_unknown(predictions.task)}.")
         else:
-            say(f"no {name}: column {target!r} has cells {_unknown(predictions.task)}.")
-    by_target = {target: scores.get(target) for target in predictions.targets}
-    record = {"n_rows": len(predictions.values), name.replace(" ", "_"): _alone(by_target)}
+            say(f"scores on {target!r}: {in_words(found)}")
+    record = {"n_rows": len(predictions.values), "scores": _alone(scores)}
     _write(predictions, record, out, as_json=json)
 
 
@@ -169,14 +179,18 @@ def _table_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     styles = ((loaded.target, loaded.style), *loaded.others)
     known = {name: style for name, style in styles if name in cells.frame}
     observed = {name: _observed(loaded, cells, name, style) for name, style in known.items()}
+    has_shares = loaded.task is Task.CLASSIFICATION and loaded.loss == "logistic"
     return _Predictions(
         loaded.predict(encoded).reshape(len(encoded), -1),
         loaded.task,
         loaded.targets,
         tuple(known),
         {name: values for name, values in observed.items() if values is not None},
-        loaded.probabilities(encoded) if proba else None,
+        loaded.probabilities(encoded) if proba or (has_shares and known) else None,
         tuple(loaded.classes),
+        loaded.loss,
+        loaded.level,
+        proba,
     )
 
 
@@ -193,16 +207,17 @@ def _observed(model: TableModel, cells: Cells, name: str, style: str) -> Array |
     return values
 
 
-def _scores(predictions: _Predictions) -> tuple[dict[str, float], str]:
-    """By target, where there is everything to compare with; and the name of it."""
-    columns = dict(zip(predictions.targets, predictions.values.T, strict=True))
-    pairs = {name: (columns[name], values) for name, values in predictions.observed.items()}
-    if predictions.task is Task.CLASSIFICATION:
-        from cvxnn.cli.targets import accuracy
+def _scores(predictions: _Predictions, target: str) -> Scores | None:
+    """Those of one target; None where there is not everything to compare with."""
+    from cvxnn.cli.scores import of_classes, of_numbers
 
-        return {name: accuracy(*pair) for name, pair in pairs.items()}, "accuracy"
-    errors = {name: float(((f - y) ** 2).mean()) for name, (f, y) in pairs.items()}
-    return errors, "mean squared error"
+    values = predictions.observed.get(target)
+    if values is None:
+        return None
+    found = predictions.values[:, predictions.targets.index(target)]
+    if predictions.task is Task.CLASSIFICATION:
+        return of_classes(values, found, predictions.shares, predictions.classes)
+    return of_numbers(values, found, predictions.loss, predictions.level)
 
 
 def _write(
@@ -224,9 +239,9 @@ def _write(
 
 
 def _proba(predictions: _Predictions) -> dict[str, Any]:
-    if predictions.probabilities is None:
+    if predictions.shares is None or not predictions.are_asked_for:
         return {}
-    columns = zip(predictions.classes, predictions.probabilities.T.tolist(), strict=True)
+    columns = zip(predictions.classes, predictions.shares.T.tolist(), strict=True)
     return {"probabilities": dict(columns)}
 
 

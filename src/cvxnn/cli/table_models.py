@@ -109,6 +109,17 @@ class TableModel:
         return self.pipeline[-1]
 
     @property
+    def trained_loss(self) -> str:
+        """The loss of the networks: softmax, where several classes share the neurons of one."""
+        shares_neurons = self.task is Task.CLASSIFICATION and self.n_outputs > 1
+        return "softmax" if shares_neurons else self.loss
+
+    @property
+    def level(self) -> float:
+        """Of the quantile that is predicted, where it is one."""
+        return float(getattr(self.estimator, "quantile", 0.5))
+
+    @property
     def used(self) -> list[Column]:
         """The columns that a table to predict must have."""
         return [column for column in self.columns if column.kind is not Kind.LEFT_OUT]

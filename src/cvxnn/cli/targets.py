@@ -182,11 +182,6 @@ def observed(cells: Cells, name: str, task: Task, style: str) -> Array | None:
     return values if np.isfinite(values).all() else None
 
 
-def accuracy(labels: Array, others: Array) -> float:
-    """The share of equal labels."""
-    return float(np.mean(labels == others))
-
-
 def _task_of(loss: str | None) -> Task | None:
     """The task that only has this loss."""
     tasks = [task for task, losses in LOSSES.items() if loss in losses]

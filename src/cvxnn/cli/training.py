@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    log_loss,
-    mean_absolute_error,
-    mean_pinball_loss,
-    r2_score,
-    root_mean_squared_error,
-)
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
-from cvxnn.array_types import Array, IntArray
+from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.columns import Wishes, features, planned
 from cvxnn.cli.constraints import Constraints
 from cvxnn.cli.encoder import encoder
 from cvxnn.cli.fitting import Ending, fitted
+from cvxnn.cli.linear import linear_predictions
 from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import strict
 from cvxnn.cli.reporting import counted
+from cvxnn.cli.scores import explained_by, of_classes, of_numbers
 from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel
 from cvxnn.cli.tables import check_different, require
-from cvxnn.cli.targets import Target, accuracy, read_numbers, read_target
+from cvxnn.cli.targets import Target, read_numbers, read_target
 from cvxnn.errors import InputError
 from cvxnn.estimators import (
     ConvexReLUClassifier,
@@ -38,8 +33,6 @@ from cvxnn.estimators import (
     ConvexReLURegressor,
     ConvexReLURegressorCV,
 )
-from cvxnn.estimators.deviance import explained_deviance
-from cvxnn.losses import as_loss
 
 # Rows, and of a class its members, without which there are no five folds.
 _FEWEST = 10
@@ -120,8 +113,8 @@ def train(source: Source, settings: Settings) -> Fitted:
         others=tuple((other.name, other.style) for other in others),
     )  # fmt: skip
     ending = fitted(pipeline, learning, target.values[learnt])
-    score = _score(model, cells.rows(held_out), target.values[held_out]) if len(held_out) else None
     elapsed = time.perf_counter() - begin
+    score = _scores(model, cells, target, learnt, held_out) if len(held_out) else None
     if score is not None:
         # With it 'cvxnn verify' finds the rows of the training again.
         score["seed"] = settings.seed
@@ -221,53 +214,41 @@ def _estimator(target: Target, settings: Settings, constraints: dict[str, Any]) 
     return _ESTIMATORS[target.task, by_cv](**given, **constraints)
 
 
-def _score(model: TableModel, cells: Cells, values: Array) -> dict[str, Any]:
-    encoded, _ = model.encoded(cells)
-    predictions = model.predict(encoded)
-    figures: dict[str, Any] = {"n_rows": len(values)}
-    if model.task is Task.REGRESSION:
-        for name, errors in _errors(model, values, predictions).items():
-            # They have units of their own.
-            figures[name] = (
-                dict(zip(model.targets, errors, strict=True)) if model.others else errors[0]
-            )
-        # One row has no variance to explain.
-        explained, name = _explained(model.loss)
-        figures[name] = explained(values, predictions) if len(values) > 1 else None
+def _scores(
+    model: TableModel, cells: Cells, target: Target, learnt: IntArray, held_out: IntArray
+) -> dict[str, Any]:
+    """On the rows held out, with what a linear model scores that learns from the same rows."""
+    encoded, _ = model.encoded(cells.rows(held_out))
+    columns, _ = model.encoded(cells.rows(learnt))
+    values, known = target.values[held_out], target.values[learnt]
+    figures = {"n_rows": len(values), **_scores_of(model, values, model.predict(encoded), encoded)}
+    if explained_by(model.loss) == "d2":
+        # Its predictions may be below 0, and have no deviance.
         return figures
-    figures["accuracy"] = accuracy(predictions, values)
-    # What the answer that is right most often would score.
-    figures["commonest"] = float(np.unique(values, return_counts=True)[1].max() / len(values))
-    if model.loss == "logistic" and set(values) <= set(model.classes):
-        figures["log_loss"] = float(
-            log_loss(values, model.probabilities(encoded), labels=model.classes)
-        )
-    return figures
+    linear = _scores_of(model, values, linear_predictions(columns, known, encoded, model.task))
+    return figures | {"linear": linear["accuracy" if model.classes else "r2"]}
 
 
-def _errors(model: TableModel, values: Array, predictions: Array) -> dict[str, list[float]]:
-    """Errors of each target, in its units: of squares, and those that the loss is a sum of."""
-    each = {"multioutput": "raw_values"}
-    found = {"rmse": root_mean_squared_error(values, predictions, **each)}
-    if model.loss == "absolute":
-        found["mae"] = mean_absolute_error(values, predictions, **each)
-    if model.loss == "quantile":
-        level = model.estimator.quantile
-        found["pinball"] = mean_pinball_loss(values, predictions, alpha=level, **each)
-    return {name: errors.tolist() for name, errors in found.items()}
-
-
-def _explained(loss: str) -> tuple[Callable[[Array, Array], float], str]:
-    """What share of the variance, or of the deviance of this loss, predictions explain."""
-    chosen = as_loss(loss)
-    if not chosen.has_log_link:
-        return lambda y, predictions: float(r2_score(y, predictions)), "r2"
-
-    def of_deviance(y: Array, predictions: Array) -> float:
-        logarithms = np.log(np.maximum(predictions, np.finfo(float).tiny))
-        return explained_deviance(chosen, logarithms, y, None)
-
-    return of_deviance, "d2"
+def _scores_of(
+    model: TableModel, values: Array, predictions: Array, encoded: FloatArray | None = None
+) -> dict[str, Any]:
+    """Of each target its errors, in its units, and the mean of the shares that are explained."""
+    if model.task is Task.CLASSIFICATION:
+        shares = None
+        if model.loss == "logistic" and encoded is not None:
+            shares = model.probabilities(encoded)
+        return dict(of_classes(values, predictions, shares, model.classes))
+    columns = zip(np.atleast_2d(values.T), np.atleast_2d(predictions.T), strict=True)
+    found = [of_numbers(y, f, model.loss, model.level) for y, f in columns]
+    if not model.others:
+        return dict(found[0])
+    name = explained_by(model.loss)
+    parts = [one.pop(name) for one in found]
+    errors = {
+        key: dict(zip(model.targets, (one[key] for one in found), strict=True)) for key in found[0]
+    }
+    known = [part for part in parts if part is not None]
+    return errors | {name: float(np.mean(known)) if len(known) == len(parts) else None}
 
 
 def _figures(model: TableModel, settings: Settings, n_rows: int, elapsed: float) -> dict[str, Any]:
