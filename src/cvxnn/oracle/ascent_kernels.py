@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import copy
 
 # Sums may be reordered here, for speed: nothing in this file is part of a proof.
 _FAST = {"reassoc", "contract", "nsz"}
@@ -119,7 +120,8 @@ def climb(
             value -= _pay(trial, gradient, cone, price, ahead)
             if value > values[k] + 1e-15 * abs(values[k]):
                 values[k] = value
-                u[:], target[:] = trial, ahead
+                copy(trial, u)
+                copy(ahead, target)
                 steps[k] = min(1.0, 2.0 * steps[k])
             else:
                 steps[k] *= 0.5

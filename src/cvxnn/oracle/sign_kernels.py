@@ -22,7 +22,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
-from cvxnn.patterns.cone_kernels import dot
+from cvxnn.patterns.cone_kernels import copy, dot
 
 # Normals are a rounding longer than 1, and so are products with them.
 _GAMMA = 1.0 - 1e-12
@@ -75,7 +75,7 @@ def build(
 ) -> tuple[float, float, float]:  # fmt: skip
     """The majorant ``kappa + lam + b'u - u'Au``: kappa, and the moduli summed in b and in A."""
     r, kappa, linear, square = len(base), 0.0, 0.0, lam
-    b[:] = base
+    copy(base, b)
     A.fill(0.0)
     for i in range(r):
         A[i, i] = lam
@@ -220,7 +220,7 @@ def _direction(
             curved = -first / x[k]
         step[k] = z * linear - square * moment + first
         slopes[k], squares[k] = 0.5 * linear - square * z, square
-        moved[:] = halves[k]
+        copy(halves[k], moved)
         _solve_upper(factor, moved)
         H[p, k] = -2.0 * slopes[k] * dot(halves[k], column) + mu * square * dot(moved, moved)
         for other in range(k):
@@ -277,7 +277,7 @@ def improve(
                 value = other + kappa + centre(factor, b, y)
                 merit = _merit(value, mu, factor, omega, signs, trial)
                 if merit <= start - 0.05 * share * decrement + 1e-12 * abs(start):
-                    x[:] = trial
+                    copy(trial, x)
                     return other, value
         share *= 0.4
     return -np.inf, bound
@@ -304,7 +304,7 @@ def nearest_point(
     bound, value = np.inf, -np.inf
     for _ in range(_ROUNDS):
         # Anew: what was added up in sweeps is rounded more often than the bound says.
-        b[:] = base
+        copy(base, b)
         for k in range(p):
             f = -x[k] if omega[k] < 0.0 else (omega[k] if signs[k] > 0 else 0.0)
             for i in range(r):

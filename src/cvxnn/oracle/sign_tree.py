@@ -29,6 +29,7 @@ from cvxnn.oracle.tree_kernels import (
     REPORT,
     VISITED,
 )
+from cvxnn.patterns.cone_kernels import copy
 
 # Columns of the numbers of a node.
 BOUND, LAM, MU = 0, 1, 2
@@ -127,7 +128,7 @@ def _descend(
         value = evaluate(base, normals, omega, y, point)
         if value > reached:
             reached = value
-            best[:] = point
+            copy(point, best)
             _raise(limits, value)
         # Below the first, the central path is at most so far from the least bound.
         hopeless = count > 1 and bound - mu * (r + 1.0 + 2.0 * p) > limits[CLOSING]
@@ -170,7 +171,9 @@ def _split(
         signs[row] = sign
         counters[FREE] -= 1
         child = spare[counters[FREE]]
-        states[child], multipliers[child], reals[child] = signs, x, numbers
+        copy(signs, states[child])
+        copy(x, multipliers[child])
+        copy(numbers, reals[child])
         if deep:
             stack[counters[STACK]] = child
             counters[STACK] += 1
@@ -207,7 +210,9 @@ def advance(
         if reals[node, BOUND] <= limits[CLOSING]:
             limits[LARGEST] = max(limits[LARGEST], reals[node, BOUND])
             continue
-        signs[:], x[:], numbers[:] = states[node], multipliers[node], reals[node]
+        copy(states[node], signs)
+        copy(multipliers[node], x)
+        copy(reals[node], numbers)
         steps = _ROOT_STEPS if counters[VISITED] == 0 else _STEPS
         counters[VISITED] += 1
         y.fill(0.0)
@@ -235,6 +240,6 @@ def advance(
                 stack, spare, counters,
             )  # fmt: skip
         if value > limits[REPORT]:
-            point[:] = best
+            copy(best, point)
             return FOUND
     return DONE

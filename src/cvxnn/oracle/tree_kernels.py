@@ -11,7 +11,7 @@ import numpy as np
 
 from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
-from cvxnn.patterns.cone_kernels import append, dot
+from cvxnn.patterns.cone_kernels import append, copy, dot
 
 # Rows that are added up plainly, before a compensated addition.
 BLOCK = 64
@@ -34,7 +34,7 @@ def _norm(x: Array) -> float:
 @kernel
 def _append(vector: Array, size: int, q: Array, factor: Array) -> bool:
     """Extend a QR factorisation by a vector; False if dependent."""
-    q[size] = vector
+    copy(vector, q[size])
     return append(size, q, factor, 1e-12 * _norm(vector))
 
 
@@ -86,7 +86,7 @@ def _nearest_point(
             if rank == r or not _append(z, rank, q, factor):
                 return False
             rank += 1
-    z[:] = items[base]
+    copy(items[base], z)
     for k in range(2 * rank):
         # Twice, for the digits that cancel.
         s = dot(q[k % rank], z)
@@ -131,7 +131,8 @@ def _reduce(
         size -= 1
         for k in range(blocking, size):
             kinds[k], weights[k] = kinds[k + 1], max(0.0, weights[k + 1])
-            items[k], cuts[k] = items[k + 1], cuts[k + 1]
+            copy(items[k + 1], items[k])
+            copy(cuts[k + 1], cuts[k])
 
 
 @kernel
@@ -208,8 +209,9 @@ def shorten(
         if not _append(w[j], j, basis, triangle):
             return value
     _solve(basis, triangle, first, z)
-    items[0], cuts[0] = z, first
-    mixed[:] = first
+    copy(z, items[0])
+    copy(first, cuts[0])
+    copy(first, mixed)
     weights[0] = 1.0
     size, norm = 1, _norm(z)
     _find_facets(basis, triangle, facets, heights)
@@ -220,12 +222,12 @@ def shorten(
         kinds[size], weights[size] = facet, 0.0
         cuts[size].fill(0.0)
         if facet >= 0:
-            items[size] = facets[facet]
+            copy(facets[facet], items[size])
         else:
             other = _cut(share, settled, chords, entries, begin, end, cuts[size])
             if other > value:
                 value = other
-                point[:] = here
+                copy(here, point)
             # The value of the concave over-estimator here: nothing comes below it.
             tight = dot(share, cuts[size])
             if tight > goal or tight >= norm * (1.0 - 1e-15):
@@ -236,7 +238,7 @@ def shorten(
         if size == 0 or length >= norm * (1.0 - 1e-15):
             break
         norm = length
-        z[:] = trial
+        copy(trial, z)
         mixed.fill(0.0)
         total = 0.0
         for k in range(size):
@@ -362,10 +364,11 @@ def split(
     for half in range(1, -1, -1):
         child = node + half
         replaced = left + right - larger if half == 1 else larger
-        generators[child] = w
+        for j in range(r):
+            copy(w[j], generators[child, j])
         for part in range(2):
             own, new = sums[part, node], sums[part, child]
-            new[:] = own
+            copy(own, new)
             for i in range(width):
                 middle = (own[left * width + i] + own[right * width + i]) * scale
                 new[replaced * width + i] = middle
@@ -490,6 +493,6 @@ def advance(
             split(node, begin, end, bound, first, w, left, right, generators, sums, reals, links)
             counters[0] += 2
         if found:
-            point[:] = here
+            copy(here, point)
             return FOUND
     return DONE

@@ -19,6 +19,13 @@ def dot(a: Array, b: Array) -> float:
 
 
 @kernel
+def copy(source: Array, target: Array) -> None:
+    """``target[:] = source`` for vectors of one length, which numba takes far longer to compile."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@kernel
 def append(size: int, q: Array, factor: Array, least: float) -> bool:
     """Extend a QR factorisation by the vector in ``q[size]``; False if no more than `least` is new.
 
@@ -66,8 +73,7 @@ def _residual(
     g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
 ) -> float:
     """``z = g + sum rho_j signs_j normals_j`` over the active rows, and its norm."""
-    for i in range(len(g)):
-        z[i] = g[i]
+    copy(g, z)
     for k in range(size):
         j = active[k]
         w = rho[k] * signs[j]
@@ -130,7 +136,8 @@ def project(
     trial = np.empty(r + 1)
     # The projection from the orthonormal basis, without the cancellation of large
     # multipliers: it decides which row enters. The norm of z stays the proof.
-    side = g.copy()
+    side = np.empty(r)
+    copy(g, side)
     barred.fill(False)
     for _ in range(4 * (r + 5)):
         if norm <= enough or norm <= 1e-15 * scale or size == r:
@@ -175,8 +182,7 @@ def project(
                     rho[size] = rho[k]
                     size += 1
             _multipliers(g, size, q, factor, trial)
-        for i in range(r):
-            side[i] = g[i]
+        copy(g, side)
         for _ in range(2):
             for k in range(size):
                 t = dot(q[k], side)
@@ -203,8 +209,9 @@ def project_all(g: Array, cones: Array, counts: Array, enough: Array) -> tuple[A
     for i in range(len(g)):
         for c in range(len(cones)):
             norms[i, c], size = project(g[i, c], cones[c], counts[c], rows, enough[i, c], work)
-            totals[i, c] = work[1][:size].sum()
-            points[i, c] = work[2]
+            for k in range(size):
+                totals[i, c] += work[1][k]
+            copy(work[2], points[i, c])
     return norms, totals, points
 
 
@@ -213,8 +220,10 @@ def project_on_cell(
     g: Array, normals: Array, sides: Array, rows: Array
 ) -> tuple[float, Array, Array, Array]:
     """Project `g` on the closed cell of some sides: norm, point, active rows, multipliers."""
-    work = scratch(len(rows), len(g))
-    norm, size = project(g, normals, np.where(sides, 1.0, -1.0), rows, 0.0, work)
+    work, signs = scratch(len(rows), len(g)), np.empty(len(sides))
+    for j in range(len(sides)):
+        signs[j] = 1.0 if sides[j] else -1.0
+    norm, size = project(g, normals, signs, rows, 0.0, work)
     return norm, work[2], work[0][:size], work[1][:size]
 
 
@@ -267,8 +276,7 @@ def price_cells(
             base[i] += negative[j] * normals[j, i]
     for cell in range(m):
         _signs_of(words[cell], p, signs)
-        for i in range(r):
-            g[i] = base[i]
+        copy(base, g)
         for j in range(p):
             if signs[j] > 0:
                 w = positive[j] - negative[j]
@@ -288,7 +296,7 @@ def price_cells(
             margin = 2.0 * EPS * (2 * p + 2 * r + 8) * total
             bounds[half, cell] = norm * (1.0 + 4.0 * EPS * (r + 4)) + margin + beyond
             if norm > enough - beyond:
-                points[half, cell] = z
+                copy(z, points[half, cell])
     return bounds, points
 
 
@@ -323,7 +331,8 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
                 factor = work[i, k]
                 for j in range(2 * r):
                     work[i, j] -= factor * work[k, j]
-    inverse[:] = work[:, r:]
+    for i in range(r):
+        copy(work[i, r:], inverse[i])
     return True
 
 

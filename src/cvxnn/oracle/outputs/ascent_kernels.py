@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import copy
 
 # Sums may be reordered here, for speed: nothing in this file is part of a proof.
 _FAST = {"reassoc", "contract", "nsz"}
@@ -125,7 +126,9 @@ def climb(
             value = _output(columns, weights, base, trial, active, ahead)
             gain = value - values[m]
             if gain > 0.0:
-                u[:], z[:], values[m] = trial, ahead, value
+                copy(trial, u)
+                copy(ahead, z)
+                values[m] = value
                 length = _gradient(columns, weights, base, active, z, pull, target)
                 if gain <= LEAST_GAIN * value:
                     break

@@ -186,7 +186,9 @@ def locate(
             outputs[m, j] = z
             square += z * z
         if square > 0.0:
-            outputs[m] /= np.sqrt(square)
+            norm = np.sqrt(square)
+            for j in range(V.shape[1]):
+                outputs[m, j] /= norm
         else:
             # The value was rounding.
             outputs[m, 0] = 1.0

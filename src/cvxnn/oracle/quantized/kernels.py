@@ -6,6 +6,7 @@ import numpy as np
 
 from cvxnn.array_types import Array
 from cvxnn.kernels import kernel
+from cvxnn.patterns.cone_kernels import copy
 
 
 @kernel
@@ -60,8 +61,8 @@ def wander(
                 if is_free and change > gain:
                     gain, chosen = change, i
             if not rises and value > level:
-                found_left[count % len(found_left)] = u
-                found_right[count % len(found_left)] = v
+                copy(u, found_left[count % len(found_left)])
+                copy(v, found_right[count % len(found_left)])
                 count += 1
             best = max(best, value)
             if chosen < 0:
@@ -134,7 +135,7 @@ def explore(
                 length += abs(sums[d, i])
             if length > level:
                 level = length
-                best[first:] = path[first:]
+                copy(path[first:], best[first:])
         if depth == d or tried[depth] == 2:
             depth -= 1
             continue
