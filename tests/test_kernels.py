@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from numba import float64
 from numba.core.caching import IndexDataCacheFile
 from processes import python, start
 
@@ -41,6 +42,23 @@ def test_a_kernel_is_kept(folder, log):
     assert kernel(total)(np.arange(4.0)) == 6.0
     again = kernel(total)
     assert again(np.arange(4.0)) == 6.0 and sum(again.stats.cache_hits.values()) == 1
+    assert not log.messages
+
+
+def test_an_inner_kernel_is_called_by_kernels_alone(folder, log):
+    inner = kernel(total, inner=True)
+
+    @kernel
+    def outer(values):
+        return 2.0 * inner(values)
+
+    for _ in range(2):
+        assert outer(np.arange(4.0)) == 12.0
+        with pytest.raises(TypeError, match="total is called by other kernels alone"):
+            inner(np.arange(4.0))
+    again = kernel(total, inner=True)
+    again.compile((float64[::1],))
+    assert sum(again.stats.cache_hits.values()) == 1
     assert not log.messages
 
 

@@ -22,7 +22,7 @@ _EPS = float(np.finfo(float).eps)
 _SPLITTER = 134217729.0
 
 
-@kernel
+@kernel(inner=True)
 def add(high: float, low: float, x: float) -> tuple[float, float]:
     """Add x to ``high + low``; what rounding takes from `high` goes to `low`."""
     total = high + x
@@ -30,7 +30,7 @@ def add(high: float, low: float, x: float) -> tuple[float, float]:
     return total, low + ((high - (total - back)) + (x - back))
 
 
-@kernel
+@kernel(inner=True)
 def product_error(a: float, b: float, product: float) -> float:
     """``a b - product`` for the rounded product, exact (Dekker 1971)."""
     big = _SPLITTER * a
@@ -42,7 +42,7 @@ def product_error(a: float, b: float, product: float) -> float:
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@kernel
+@kernel(inner=True)
 def add_product(high: float, low: float, a: float, b: float) -> tuple[float, float]:
     """Add ``a b`` to ``high + low``, where low is the rounding of high before and after.
 
@@ -53,7 +53,7 @@ def add_product(high: float, low: float, a: float, b: float) -> tuple[float, flo
     return add(total, 0.0, error + (low + product_error(a, b, product)))
 
 
-@kernel
+@kernel(inner=True)
 def add_exactly(high: float, low: float, a: float, b: float) -> tuple[float, float]:
     """Add ``a b`` to high, and to low what rounding takes from product and sum.
 

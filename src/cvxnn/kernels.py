@@ -31,6 +31,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Nobody calls kernels from C: a second entry to each would take a tenth of the compilation.
 _OPTIONS = {"nopython": True, "nogil": True, "no_cfunc_wrapper": True}
+_INNER = {"no_cpython_wrapper": True}
 _UNREADABLE = (*DAMAGE, pickle.UnpicklingError)
 
 # Seconds that a process waits for another one to compile a kernel, which is stopped perhaps.
@@ -40,13 +41,20 @@ _PATIENCE = 120.0
 @overload
 def kernel(function: _Function) -> _Function: ...
 @overload
-def kernel(*, fastmath: set[str] = ..., inline: str = ...) -> Callable[[_Function], _Function]: ...
-def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+def kernel(
+    *, inner: bool = ..., fastmath: set[str] = ..., inline: str = ...
+) -> Callable[[_Function], _Function]: ...
+def kernel(
+    function: Callable[..., Any] | None = None, *, inner: bool = False, **options: Any
+) -> Any:
     """Compile a function with numba at its first call; it runs without the interpreter's lock.
 
     Parameters
     ----------
     function : callable
+    inner : bool, default False
+        Whether kernels alone call it: an entry from Python, which it does without, would take
+        a part of the compilation.
     fastmath : set of str, optional
         What LLVM may assume of floating-point numbers, see :func:`numba.njit`.
     inline : {"never", "always"}, default "never"
@@ -62,10 +70,17 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     42.0
     """
     if function is None:
-        return lambda decorated: kernel(decorated, **options)
+        return lambda decorated: _compiled(decorated, inner, options)
+    return _compiled(function, inner, options)
+
+
+def _compiled(function: Callable[..., Any], inner: bool, options: dict[str, Any]) -> Any:
     if numba.config.DISABLE_JIT:
         return function
-    compiled = _Kernel(function, targetoptions=_OPTIONS | options)
+    if inner:
+        compiled = _InnerKernel(function, targetoptions=_OPTIONS | _INNER | options)
+    else:
+        compiled = _Kernel(function, targetoptions=_OPTIONS | options)
     compiled.enable_caching()
     return compiled
 
@@ -143,6 +158,13 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc]
                 yield
         finally:
             self._has_lock = False
+
+
+class _InnerKernel(_Kernel):
+    """Compiled without an entry from Python, which would be address zero."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is called by other kernels alone")
 
 
 @cache

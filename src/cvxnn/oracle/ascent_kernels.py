@@ -16,7 +16,7 @@ _FAST = {"reassoc", "contract", "nsz"}
 _BLOCK = 128
 
 
-@kernel(fastmath=_FAST)
+@kernel(inner=True, fastmath=_FAST)
 def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array) -> float:
     """``v'(Xu)_+`` and its gradient at u; loops run along the rows, so that they vectorise."""
     r, n = columns.shape
@@ -43,7 +43,7 @@ def _evaluate(columns: Array, v: Array, u: Array, gradient: Array, block: Array)
     return value
 
 
-@kernel
+@kernel(inner=True)
 def _pay(u: Array, gradient: Array, cone: Array, price: float, target: Array) -> float:
     """The price of u, and the point of a cone that is best for the linear part less its price.
 
@@ -57,7 +57,7 @@ def _pay(u: Array, gradient: Array, cone: Array, price: float, target: Array) ->
     return price * total
 
 
-@kernel
+@kernel(inner=True)
 def _move(u: Array, target: Array, step: float, out: Array) -> bool:
     """The unit vector along ``(1 - step) u + step target / ||target||``; False if it is zero."""
     length = 0.0

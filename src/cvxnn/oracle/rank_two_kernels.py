@@ -25,7 +25,7 @@ def weighted_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums:
     sums[0], sums[1], sums[2], sums[3] = x, x_low, y, y_low
 
 
-@kernel
+@kernel(inner=True)
 def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int:
     """Write out the pending maximum of function f."""
     at = 5 + 5 * f
@@ -39,7 +39,7 @@ def _emit(values: Array, points: Array, found: int, f: int, state: Array) -> int
     return found + 1
 
 
-@kernel
+@kernel(inner=True)
 def meet(
     value: float, x: float, y: float, f: int, enough: float, depth: float,
     state: Array, values: Array, points: Array, found: int,
@@ -160,7 +160,7 @@ def precise_sum(rows: Array, v: Array, unit: float, begin: int, end: int, sums: 
         sums[2], sums[3] = add_product(sums[2], sums[3], weight, rows[i, 1])
 
 
-@kernel
+@kernel(inner=True)
 def _minus(a: float, a_low: float, b: float, b_low: float) -> tuple[float, float]:
     high, low = add(a, a_low, -b)
     return high, low - b_low

@@ -49,7 +49,7 @@ def factorise(matrix: Array, factor: Array) -> bool:
     return True
 
 
-@kernel
+@kernel(inner=True)
 def _solve_lower(factor: Array, c: Array, x: Array) -> None:
     for i in range(len(c)):
         s = c[i]
@@ -58,7 +58,7 @@ def _solve_lower(factor: Array, c: Array, x: Array) -> None:
         x[i] = s / factor[i, i]
 
 
-@kernel
+@kernel(inner=True)
 def _solve_upper(factor: Array, x: Array) -> None:
     """Solve with the transpose, in place."""
     for i in range(len(x) - 1, -1, -1):
@@ -142,7 +142,7 @@ def safe_bound(
     return (value + rho * (1.0 + 0.5 * length) + error) * (1.0 + 16.0 * EPS)
 
 
-@kernel
+@kernel(inner=True)
 def evaluate(base: Array, normals: Array, omega: Array, y: Array, point: Array) -> float:
     """The function at the direction of y, which becomes `point`; -inf at zero."""
     norm = np.sqrt(dot(y, y))
@@ -171,7 +171,7 @@ def _merit(
     return value
 
 
-@kernel
+@kernel(inner=True)
 def _direction(
     normals: Array, omega: Array, signs: Array, x: Array, mu: float, factor: Array, y: Array,
     spread: Array, H: Array, triangle: Array, step: Array,
@@ -236,7 +236,7 @@ def _direction(
     return decrement
 
 
-@kernel
+@kernel(inner=True)
 def _longest(omega: Array, signs: Array, x: Array, step: Array) -> float:
     """The share of a step that keeps multipliers inside, by a margin; at most 1."""
     share = 1.0

@@ -45,7 +45,7 @@ _SHRINK, _RETREAT = 0.5, 4.0
 _ROOT_STEPS, _STEPS = 40, 6
 
 
-@kernel
+@kernel(inner=True)
 def _push(heap: Array, size: int, node: int, reals: Array) -> None:
     """Into a heap whose first node has the largest bound."""
     k = size
@@ -58,7 +58,7 @@ def _push(heap: Array, size: int, node: int, reals: Array) -> None:
     heap[k] = node
 
 
-@kernel
+@kernel(inner=True)
 def _pop(heap: Array, size: int, reals: Array) -> int:
     first, node = heap[0], heap[size - 1]
     k, size = 0, size - 1
@@ -74,7 +74,7 @@ def _pop(heap: Array, size: int, reals: Array) -> int:
     return first
 
 
-@kernel
+@kernel(inner=True)
 def _most_blurred(
     normals: Array, omega: Array, signs: Array, y: Array, spread: Array
 ) -> int:  # fmt: skip
@@ -91,14 +91,14 @@ def _most_blurred(
     return best
 
 
-@kernel
+@kernel(inner=True)
 def _raise(limits: Array, value: float) -> None:
     if value > limits[INCUMBENT]:
         limits[INCUMBENT] = value
         limits[CLOSING] = max(limits[CLOSING], value * limits[GROWTH] + limits[FLOOR])
 
 
-@kernel
+@kernel(inner=True)
 def _descend(
     base: Array, normals: Array, omega: Array, signs: Array, x: Array, numbers: Array,
     limits: Array, steps: int, y: Array, spread: Array, best: Array,
@@ -142,7 +142,7 @@ def _descend(
     return reached, count
 
 
-@kernel
+@kernel(inner=True)
 def _take(
     heap: Array, stack: Array, spare: Array, reals: Array, counters: Array
 ) -> tuple[int, bool]:  # fmt: skip
@@ -159,7 +159,7 @@ def _take(
     return node, deep
 
 
-@kernel
+@kernel(inner=True)
 def _split(
     row: int, signs: Array, x: Array, numbers: Array, weight: float, deep: bool, states: Array,
     multipliers: Array, reals: Array, heap: Array, stack: Array, spare: Array, counters: Array,

@@ -26,7 +26,7 @@ N_LINKS, N_LIMITS = 7, 8
 VISITED = 1
 
 
-@kernel
+@kernel(inner=True)
 def _norm(x: Array) -> float:
     return np.sqrt(dot(x, x))
 
@@ -67,7 +67,7 @@ def _find_facets(q: Array, factor: Array, facets: Array, heights: Array) -> None
             facets[j, i] *= heights[j]
 
 
-@kernel
+@kernel(inner=True)
 def _nearest_point(
     items: Array, kinds: Array, size: int, q: Array, factor: Array, best: Array, z: Array
 ) -> bool:
@@ -106,7 +106,7 @@ def _nearest_point(
     return True
 
 
-@kernel
+@kernel(inner=True)
 def _reduce(
     items: Array, cuts: Array, kinds: Array, weights: Array, size: int, q: Array, factor: Array,
     best: Array, z: Array,
@@ -135,7 +135,7 @@ def _reduce(
             copy(cuts[k + 1], cuts[k])
 
 
-@kernel
+@kernel(inner=True)
 def _cut(
     share: Array, settled: Array, chords: Array, entries: Array, begin: int, end: int, out: Array
 ) -> float:
@@ -159,7 +159,7 @@ def _cut(
     return value
 
 
-@kernel
+@kernel(inner=True)
 def _find_share(z: Array, w: Array, facets: Array, heights: Array, share: Array, out: Array) -> int:
     """Coordinates of z, clipped to the cone and scaled, and their point; the facet it violates."""
     r = len(z)
@@ -252,7 +252,7 @@ def shorten(
     return value
 
 
-@kernel
+@kernel(inner=True)
 def settle(node: int, sums: Array, block: Array) -> None:
     """Add the sums of a block of rows, by two-sums, whose rounding does not pile up."""
     for j in range(len(block)):
@@ -346,7 +346,7 @@ def _choose_edge(w: Array, entries: Array, begin: int, end: int, gaps: Array) ->
     return left, right
 
 
-@kernel
+@kernel(inner=True)
 def split(
     node: int, begin: int, end: int, bound: float, c: Array, w: Array, left: int, right: int,
     generators: Array, sums: Array, reals: Array, links: Array,
@@ -381,7 +381,7 @@ def split(
         links[child, DEPTH] = depth
 
 
-@kernel
+@kernel(inner=True)
 def read_cone(
     node: int, links: Array, generators: Array, w: Array, centre: Array
 ) -> tuple[float, float]:
@@ -401,7 +401,7 @@ def read_cone(
     return norm, norm / nearest * (1.0 + r * (4.0 * depth + 16.0) * EPS)
 
 
-@kernel
+@kernel(inner=True)
 def raise_incumbent(value: float, limits: Array) -> None:
     """Close nodes from a larger value on."""
     if value > limits[INCUMBENT]:

@@ -9,7 +9,7 @@ from cvxnn.kernels import kernel
 from cvxnn.patterns.cone_kernels import dot
 
 
-@kernel
+@kernel(inner=True)
 def _key(index: int) -> np.uint64:
     """A fixed pseudo-random 64-bit word for a row (splitmix64)."""
     z = np.uint64(index + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -18,7 +18,7 @@ def _key(index: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@kernel
+@kernel(inner=True)
 def _grow(table: Array, hashes: Array, count: int) -> Array:
     """A hash table of twice the size, with the first `count` cells in it."""
     bigger = np.full(2 * len(table), -1)
@@ -31,7 +31,7 @@ def _grow(table: Array, hashes: Array, count: int) -> Array:
     return bigger
 
 
-@kernel
+@kernel(inner=True)
 def _enlarge(rows: Array) -> Array:
     """The same rows in an array of twice the length."""
     out = np.zeros((2 * rows.shape[0], rows.shape[1]), dtype=rows.dtype)
@@ -41,7 +41,7 @@ def _enlarge(rows: Array) -> Array:
     return out
 
 
-@kernel
+@kernel(inner=True)
 def _find(table: Array, hashes: Array, cells: Array, word: Array, code: np.uint64) -> np.uint64:
     """The slot that holds `word`, or the free slot where it belongs."""
     mask = np.uint64(len(table) - 1)

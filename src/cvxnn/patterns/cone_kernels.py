@@ -10,7 +10,7 @@ from cvxnn.array_types import EPS, Array
 from cvxnn.kernels import kernel
 
 
-@kernel
+@kernel(inner=True)
 def dot(a: Array, b: Array) -> float:
     s = 0.0
     for i in range(len(a)):
@@ -18,14 +18,14 @@ def dot(a: Array, b: Array) -> float:
     return s
 
 
-@kernel
+@kernel(inner=True)
 def copy(source: Array, target: Array) -> None:
     """``target[:] = source`` for vectors of one length, which numba takes far longer to compile."""
     for i in range(len(source)):
         target[i] = source[i]
 
 
-@kernel
+@kernel(inner=True)
 def append(size: int, q: Array, factor: Array, least: float) -> bool:
     """Extend a QR factorisation by the vector in ``q[size]``; False if no more than `least` is new.
 
@@ -50,7 +50,7 @@ def append(size: int, q: Array, factor: Array, least: float) -> bool:
     return True
 
 
-@kernel
+@kernel(inner=True)
 def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> bool:
     """Extend the factorisation of the active rows, which are unit vectors, by one."""
     for i in range(len(row)):
@@ -58,7 +58,7 @@ def _append_row(row: Array, sign: float, size: int, q: Array, factor: Array) -> 
     return append(size, q, factor, 1e-13)
 
 
-@kernel
+@kernel(inner=True)
 def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> None:
     """Least-squares multipliers of the active rows for the target ``-g``."""
     for k in range(size - 1, -1, -1):
@@ -68,7 +68,7 @@ def _multipliers(g: Array, size: int, q: Array, factor: Array, out: Array) -> No
         out[k] = s / factor[k, k]
 
 
-@kernel
+@kernel(inner=True)
 def _residual(
     g: Array, normals: Array, signs: Array, active: Array, size: int, rho: Array, z: Array
 ) -> float:
@@ -82,7 +82,7 @@ def _residual(
     return np.sqrt(dot(z, z))
 
 
-@kernel
+@kernel(inner=True)
 def _most_violated(
     z: Array, normals: Array, signs: Array, rows: Array, barred: Array, active: Array, size: int,
     tolerance: float,
@@ -227,7 +227,7 @@ def project_on_cell(
     return norm, work[2], work[0][:size], work[1][:size]
 
 
-@kernel
+@kernel(inner=True)
 def _signs_of(word: Array, p: int, signs: Array) -> None:
     for j in range(p):
         on = (word[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
@@ -300,13 +300,13 @@ def price_cells(
     return bounds, points
 
 
-@kernel
+@kernel(inner=True)
 def _rounding(r: int, longest: float, total: float) -> float:
     """Rounding of ``row - sum w_j row_j`` in norm, for ``sum w_j = total``."""
     return 2.0 * EPS * (r + 4) * longest * (1.0 + total)
 
 
-@kernel
+@kernel(inner=True)
 def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
     """Inverse of a small matrix by Gauss and Jordan; False if it is singular."""
     r = len(matrix)
@@ -336,7 +336,7 @@ def _invert(matrix: Array, inverse: Array, work: Array) -> bool:
     return True
 
 
-@kernel
+@kernel(inner=True)
 def _inverse_bound(basis: Array, inverse: Array) -> float:
     """Proven bound on ``||basis^-1||`` from a computed inverse; inf if it proves nothing."""
     r = len(basis)
@@ -355,7 +355,7 @@ def _inverse_bound(basis: Array, inverse: Array) -> float:
     return 2.0 * np.sqrt(square)
 
 
-@kernel
+@kernel(inner=True)
 def _explain(
     row: Array, sign: float, longest: float, basis: Array, inverse: Array, bound: float,
     weights: Array,

@@ -16,7 +16,7 @@ LEAST_GAIN, LEAST_STEP = 1e-13, 1e-8
 _BLOCK = 128
 
 
-@kernel(fastmath=_FAST)
+@kernel(inner=True, fastmath=_FAST)
 def _output(
     columns: Array, weights: Array, base: Array, u: Array, active: Array, z: Array
 ) -> float:
@@ -46,7 +46,7 @@ def _output(
     return np.sqrt(square)
 
 
-@kernel(fastmath=_FAST)
+@kernel(inner=True, fastmath=_FAST)
 def _gradient(
     columns: Array, weights: Array, base: Array, active: Array, z: Array, pull: Array, out: Array
 ) -> float:

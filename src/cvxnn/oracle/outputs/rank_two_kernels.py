@@ -34,7 +34,7 @@ def add_rows(
                 sums[axis, j, 0], sums[axis, j, 1] = high, low
 
 
-@kernel
+@kernel(inner=True)
 def _pass(
     k: int, rows: Array, starts: Array, V: Array, unit: float, precise: bool, totals: Array,
     prefix: Array, G: Array,
@@ -56,7 +56,7 @@ def _pass(
                 G[half, axis, j, 0], G[half, axis, j, 1] = high, low - prefix[axis, j, 1]
 
 
-@kernel
+@kernel(inner=True)
 def _component(G: Array, j: int, a: float, b: float, precise: bool) -> float:
     """``G_1j a + G_2j b``."""
     x, x_low, y, y_low = G[0, j, 0], G[0, j, 1], G[1, j, 0], G[1, j, 1]
@@ -76,7 +76,7 @@ def evaluate(G: Array, x: float, y: float, precise: bool) -> tuple[float, float]
     return np.sqrt(square), slope
 
 
-@kernel
+@kernel(inner=True)
 def _moments(G: Array) -> tuple[float, float, float]:
     """``||G't||^2 = middle + half cos 2 t + mixed sin 2 t`` at the angle t."""
     a, b, mixed = 0.0, 0.0, 0.0
@@ -139,7 +139,7 @@ def walk(
     return end, found
 
 
-@kernel
+@kernel(inner=True)
 def _end(leaders: Array, k: int) -> tuple[float, float]:
     """The unit vector where the arc before normal k ends; that before the first begins at -1."""
     x, y = leaders[k, 0], leaders[k, 1]
@@ -147,7 +147,7 @@ def _end(leaders: Array, k: int) -> tuple[float, float]:
     return -y / length, x / length
 
 
-@kernel
+@kernel(inner=True)
 def _steepest(G: Array, a: float, b: float, x: float, y: float) -> tuple[float, float]:
     """The unit vector t between (a, b) and (x, y) of the largest ``||G't||``."""
     _, spread, mixed = _moments(G)

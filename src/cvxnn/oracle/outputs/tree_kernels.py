@@ -38,7 +38,7 @@ from cvxnn.oracle.tree_kernels import (
 from cvxnn.patterns.cone_kernels import dot
 
 
-@kernel
+@kernel(inner=True)
 def _norm(x: Array) -> float:
     return np.sqrt(dot(x, x))
 
@@ -143,7 +143,7 @@ def overestimate(
         out[j] = np.hypot(parts[j, 0], _norm(across) + parts[j, 1])
 
 
-@kernel
+@kernel(inner=True)
 def longest_edge(w: Array) -> tuple[int, int]:
     """The two generators that are farthest apart."""
     left, right, longest = 0, 1, 0.0

@@ -46,7 +46,7 @@ class Settings:
 SETTINGS = Settings()
 
 
-@kernel
+@kernel(inner=True)
 def _accumulate(rows: Array, y: Array, begin: int, end: int, sums: Array) -> None:
     """Add the five products of the rows begin:end to `sums`."""
     for i in range(begin, end):
