@@ -8,14 +8,18 @@ import signal
 import time
 
 import pytest
+import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 import cvxnn
+from cvxnn.cli import app
 from cvxnn.clocks import is_compiling, note_compilation, stopped_clock
 from cvxnn.interrupts import check_interrupt
 from cvxnn.progress import _Rounds, lines_every, live_progress
 from cvxnn.results import Progress
 
+COMMANDS = typer.main.get_command(app).commands
 RING_OPTIMUM = 0.00405058686  # tests/data/optima.json, d2_n50: an independent solver
 
 
@@ -57,6 +61,18 @@ def test_version(run, start):
 def test_help(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0 and "Usage" in result.stdout
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, None])
+def test_a_narrow_terminal_breaks_help_between_words(command):
+    arguments = ["--help"] if command is None else [command, "--help"]
+    narrow, wide = (
+        CliRunner().invoke(app, arguments, env={"COLUMNS": columns}).output
+        for columns in ("80", "240")
+    )
+    assert max(map(len, narrow.splitlines())) <= 80
+    words = {page: set(re.sub("[─-╿]", " ", page).split()) for page in (narrow, wide)}
+    assert words[narrow] <= words[wide]
 
 
 def test_live_view_shows_the_latest_rounds():

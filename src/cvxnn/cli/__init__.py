@@ -6,6 +6,8 @@ does not wait for numba.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -29,13 +31,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(no_args_is_help=True)(fit)
-app.command(no_args_is_help=True)(solve)
-app.command(no_args_is_help=True)(predict)
-app.command(no_args_is_help=True)(certify)
-app.command(no_args_is_help=True)(verify)
-app.command()(demo)
-app.command()(study)
+
+
+def _flowing(function: Callable[..., None]) -> str:
+    """Its help with a line for each paragraph, which is broken where the terminal ends."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+_COMMANDS: tuple[Callable[..., None], ...] = (fit, solve, predict, certify, verify, demo, study)
+for _command in _COMMANDS:
+    needs_arguments = _command not in (demo, study)
+    app.command(help=_flowing(_command), no_args_is_help=needs_arguments)(_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -44,7 +51,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def describe(
     version: Annotated[
         bool,
@@ -59,6 +65,9 @@ def describe(
     network is saved), or not certified or confirmed; 2 a mistake in the options or the data;
     130 interrupted by Ctrl-C, 143 by SIGTERM (the model is saved).
     """
+
+
+app.callback(help=_flowing(describe))(describe)
 
 
 def main() -> None:

@@ -57,8 +57,9 @@ _Beta = Annotated[
 _Loss = Annotated[
     NetworkLoss | None,
     option(
-        "Loss it was trained with: the model's own, or squared; logistic, hinge and squared_hinge "
-        "are for labels -1 and 1, softmax is for an output for each class.", PROBLEM,
+        "Loss it was trained with: the model's own, or squared; or huber, absolute, quantile, "
+        "poisson, gamma; logistic, hinge and squared_hinge are for labels -1 and 1, softmax is for "
+        "an output for each class.", PROBLEM, "LOSS",
     ),
 ]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]

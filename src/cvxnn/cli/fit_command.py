@@ -21,6 +21,7 @@ from cvxnn.cli.options import (
     argument,
     check_quantile,
     option,
+    others,
 )
 from cvxnn.cli.reporting import interruption, progress_lines, say
 from cvxnn.errors import InputError
@@ -37,10 +38,19 @@ _Target = Annotated[
 ]
 _Task = Annotated[
     Task | None,
-    option("Classification where the target is no number or has two values.", PROBLEM),
+    option(
+        "classification or regression: the first where the target is no number or has two values.",
+        PROBLEM,
+        "TASK",
+    ),
 ]
 _Loss = Annotated[
-    Loss | None, option("Squared for numbers, logistic for classes; or another.", PROBLEM)
+    Loss | None,
+    option(
+        f"squared for numbers, logistic for classes; or {others(Loss, 'squared', 'logistic')}.",
+        PROBLEM,
+        "LOSS",
+    ),
 ]
 _Beta = Annotated[
     str,
@@ -64,7 +74,10 @@ _Monotone = Annotated[
     option("The prediction does not fall (+1) or rise (-1) with a column of numbers; several "
            "times.", NETWORK, "COLUMN=+1"),
 ]  # fmt: skip
-_Shape = Annotated[Shape | None, option("A prediction that is a function of this kind.", NETWORK)]
+_Shape = Annotated[
+    Shape | None,
+    option("convex or concave: a prediction that is such a function.", NETWORK, "SHAPE"),
+]
 _L1Ratio = Annotated[
     float,
     option("Share of a 1-norm in the penalty, 0 to 1: more of it leaves columns out.", NETWORK,

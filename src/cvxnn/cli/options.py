@@ -89,6 +89,17 @@ def argument(text: str, metavar: str) -> Any:
     return typer.Argument(metavar=metavar, help=text)
 
 
+def others(choices: type[StrEnum], *but: str) -> str:
+    """The other choices, in words.
+
+    Examples
+    --------
+    >>> others(Task, "regression")
+    'classification'
+    """
+    return ", ".join(choice for choice in choices if choice not in but)
+
+
 QuantileOption = Annotated[
     float | None, option("Of --loss quantile, between 0 and 1 (0.5).", PROBLEM, "LEVEL")
 ]
@@ -96,9 +107,10 @@ ModelArgument = Annotated[Path, argument("What 'cvxnn fit' or 'cvxnn solve' save
 MethodOption = Annotated[
     Method,
     option(
-        "Generate neurons until none is missing; list all patterns; sample some; or add one "
-        "neuron a round.",
+        "global generates neurons until none is missing, exact lists all patterns, sampled draws "
+        "some, frank_wolfe and incremental add one neuron a round.",
         RUN,
+        "METHOD",
     ),
 ]
 JsonOption = Annotated[bool, option("Print one JSON object instead.", OUTPUT, None, "--json")]

@@ -13,6 +13,7 @@ import typer
 
 from cvxnn.cli.options import argument, option
 from cvxnn.cli.reporting import ExitCode, say
+from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,8 +39,9 @@ class Section(StrEnum):
 
 
 _Sections = Annotated[
-    list[Section] | None,
-    argument("Which parts; all if none.", f"[{'|'.join(Section)}]..."),
+    # Not of sections: their names would be the name of the type, too.
+    list[str] | None,
+    argument(f"Which parts: {', '.join(Section)}; all if none.", "SECTION"),
 ]
 _Out = Annotated[
     Path,
@@ -76,12 +78,16 @@ def study(
     options or the data, or files that cannot be written; 130 interrupted, 143 by
     SIGTERM, nothing is written.
     """
+    chosen = sections or [section.value for section in Section]
+    for name in chosen:
+        if name not in list(Section):
+            raise InputError(f"{name!r} is none of the parts: {', '.join(Section)}.")
     with _progress_bar() as progress:
         # Here and not above: it takes seconds, which the bar shows passing.
         from cvxnn.study import run_study
 
         result = run_study(
-            [section.value for section in sections or Section],
+            chosen,
             out=out,
             quick=quick,
             cifar=cifar,
