@@ -11,6 +11,7 @@ EXAMPLES = (
     "plot_interactions.py",
     "plot_filters.py",
     "plot_three_layers.py",
+    "plot_neuron_by_neuron.py",
     "plot_optimal_set.py",
     "plot_descent_path.py",
     "plot_table_to_onnx.py",

@@ -1,6 +1,6 @@
 """
-Choosing beta
-=============
+Choosing beta by a path, by folds or by a guess
+===============================================
 
 How much is fitted and how much is noise, is decided by one number: beta, the weight of the penalty.
 A path of falling beta shows what it does, and folds choose it.
@@ -29,7 +29,7 @@ with_ones = np.column_stack([X, np.ones(len(X))])
 path = cvxnn.regularization_path(with_ones, y, 12, model=additive, intercept=True)
 print(f"largest beta {path.betas[0]:.1f}, largest gap {path.gaps.max():.0e}")
 figure, ax = plt.subplots(figsize=(7.0, 3.8), layout="constrained")
-plot_path(path, ax=ax)
+plot_path(path, ax=ax).set_title("The path: less penalty, more neurons", pad=24)
 
 # %%
 # Folds walk down the same path, in step, and stop where the mean score has not improved for a
@@ -38,7 +38,7 @@ plot_path(path, ax=ax)
 model = cvxnn.ConvexReLURegressorCV(model=additive, time_limit=None).fit(X, y)
 print(f"beta {model.beta_:.2f} of {len(model.betas_)}, {model.n_neurons_} neurons")
 figure, ax = plt.subplots(figsize=(7.0, 3.8), layout="constrained")
-plot_cv(model, ax=ax)
+plot_cv(model, ax=ax).set_title("Five folds: too little and too much of beta", pad=24)
 
 # %%
 # Without folds ``beta="auto"`` is a guess from one part of the rows that is held out:

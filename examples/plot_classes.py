@@ -1,6 +1,6 @@
 """
-Several classes, shared neurons
-===============================
+Several classes share their neurons
+===================================
 
 With three classes or more a network has an output for each, and all outputs read the same neurons.
 It is trained by the loss of multinomial logistic regression, and the optimum is one for all classes

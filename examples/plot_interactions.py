@@ -1,6 +1,6 @@
 """
-Interactions of pairs, from a polynomial activation
-===================================================
+Which pairs act together? A polynomial activation, with proof
+=============================================================
 
 With a quadratic activation a network is a quadratic function of all features: it has the products
 of all pairs, but its penalty lets it have few independent ones. Its optimum is proven for any

@@ -1,6 +1,6 @@
 """
-Predictions that must not fall
-==============================
+Predictions that must not fall, and do not
+==========================================
 
 Prices do not fall with the size of a flat, and risks do not fall with blood pressure: where that is
 known, a model that says otherwise has learnt noise, and nobody will trust it. ``monotonic_cst``
@@ -41,6 +41,10 @@ for name, model in models.items():
 # while the others stay at their medians.
 
 middle = X.median()
+labels = {
+    "age": "age (years)", "bmi": "body mass index (kg/m\N{SUPERSCRIPT TWO})",
+    "bp": "blood pressure (mmHg)", "s5": "log of triglycerides",
+}  # fmt: skip
 figure, axes = plt.subplots(1, 4, figsize=(10.0, 3.2), sharey=True, layout="constrained")
 for ax, feature in zip(axes, names, strict=True):
     grid = np.linspace(X[feature].min(), X[feature].max(), 200)
@@ -48,9 +52,10 @@ for ax, feature in zip(axes, names, strict=True):
     ax.plot(grid, free.predict(rows), color="#d55e00", linestyle="--", label="free")
     ax.plot(grid, monotone.predict(rows), color="#0072b2", linewidth=2.5, label="monotone")
     ax.plot(X[feature], np.full(len(X), 0.02), "|", color="0.6", transform=ax.get_xaxis_transform())
-    ax.set_xlabel(feature)
-axes[0].set_ylabel("progression")
+    ax.set_xlabel(labels[feature])
+axes[0].set_ylabel("score of the progression")
 axes[0].legend()
+figure.suptitle("What the free network and the monotone one say of each feature")
 
 # %%
 # A test of it: patients drawn at random, also far from the data, who get older.

@@ -32,8 +32,12 @@ ends = optima.vertices()
 for network in ends:
     print(f"{network.n_neurons} neurons, objective {network.objective(X, y, beta):.6f}")
 left, right = plot_neurons(
-    ends, axes=plt.subplots(1, 2, figsize=(8.0, 4.0), sharey=True, layout="constrained")[1]
+    ends,
+    names=("weight of the first coordinate", "weight of the second"),
+    axes=plt.subplots(1, 2, figsize=(8.0, 4.0), sharey=True, layout="constrained")[1],
 )
+for ax, end in ((left, "one end"), (right, "the other end")):
+    ax.set_title(f"The neurons of {end}")
 left.legend(loc="upper left")
 
 # %%
@@ -50,6 +54,7 @@ plot_predictions(
     ax=ax,
 )
 ax.set(xlabel="angle (degrees)", xticks=range(0, 361, 90))
+ax.set_title("What optimal networks predict on the circle", pad=28)
 
 # %%
 # A wish can decide: of all optimal networks, the one with the largest prediction at 45 degrees.

@@ -1,6 +1,6 @@
 """
-Intervals from quantiles
-========================
+Intervals from quantiles, each the best of its kind
+===================================================
 
 A prediction is more use with an interval. Two quantiles make one: nine in ten targets are below the
 upper, one in ten below the lower, so that eight in ten are between them. The loss of a quantile is
@@ -21,13 +21,12 @@ X, y = patients.data[["bmi"]].to_numpy(), patients.target.to_numpy()
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
 
 # %%
-# One network for each quantile. All neurons see the only feature, and saying so with ``features=1``
-# lets proofs be found at once: each network is the best one for its loss, up to the gap.
+# One network for each quantile, each the best one of its loss, up to the gap.
 
 levels = (0.1, 0.5, 0.9)
 models = {
     level: cvxnn.ConvexReLURegressor(
-        beta=10.0, loss="quantile", quantile=level, model=cvxnn.ReLU(features=1), time_limit=None
+        beta=10.0, loss="quantile", quantile=level, time_limit=None
     ).fit(X_train, y_train)
     for level in levels
 }
@@ -46,8 +45,9 @@ ax.fill_between(grid[:, 0], low, high, color="#56b4e9", alpha=0.35, label="10 % 
 ax.plot(grid, middle, color="#0072b2", linewidth=2.5, label="median")
 ax.plot(X_train, y_train, ".", color="0.55", label="training")
 ax.plot(X_test, y_test, "x", color="#d55e00", markersize=4, label="held out")
-ax.set(xlabel="body mass index", ylabel="progression after a year")
-ax.legend(ncols=2)
+ax.set(xlabel="body mass index (kg/m\N{SUPERSCRIPT TWO})", ylabel="score of the progression")
+ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0), frameon=False)
+ax.set_title("The interval of eight in ten, and the median", pad=28)
 
 # %%
 # On patients who had no part in the training it should hold eight in ten; with so few of them the

@@ -1,6 +1,6 @@
 """
-From a table to ONNX
-====================
+From a table with words to ONNX, in one command
+===============================================
 
 A table with words in it, the command line, and a file that another program can run without cvxnn or
 Python.
@@ -30,10 +30,14 @@ table.to_csv(folder / "wines.csv", index=False)
 print(table.head(3).to_string(index=False))
 
 # %%
-# ``cvxnn fit`` reads the table, finds out what its columns are, chooses beta by cross-validation,
-# and writes a model. These are the same words in a shell.
+# ``cvxnn fit`` reads the table, finds out what its columns are, trains a network, here a sum of
+# functions of one column each, and writes it to a file. Without ``--beta`` cross-validation chooses
+# that, which takes longer. These are the same words in a shell.
 
-command = "fit wines.csv --target color_intensity --holdout 0.25 --time-limit 20 --out wines.skops"
+command = (
+    "fit wines.csv --target color_intensity --features 1 --beta 1 --time-limit 300 "
+    "--holdout 0.25 --out wines.skops"
+)
 run = subprocess.run(
     [sys.executable, "-m", "cvxnn", *command.split()],
     cwd=folder, capture_output=True, text=True, check=True,
@@ -71,5 +75,8 @@ for (cultivar, color), marker in zip(colors.items(), "os^", strict=True):
     )  # fmt: skip
 ends = [table["color_intensity"].min(), table["color_intensity"].max()]
 ax.plot(ends, ends, color="0.5", linestyle="--", linewidth=1.0)
-ax.set(xlabel="intensity of the colour", ylabel="as ONNX predicts it")
+ax.set(
+    xlabel="intensity of the colour", ylabel="as the file predicts it",
+    title="The network in the file, without cvxnn",
+)  # fmt: skip
 ax.legend()

@@ -1,6 +1,6 @@
 """
-Does a third layer help?
-========================
+A third layer helps, with proof
+===============================
 
 A third layer can only lower the optimum, since networks of two layers are among those of three.
 Whether it lowers it at all is a question that training alone cannot answer: a worse objective may
@@ -48,7 +48,10 @@ back = radius.mean() + radius.std() * grid
 ax.plot(back, two.network(rows), color="#d55e00", linestyle="--", linewidth=2.0, label="two layers")
 ax.plot(back, three.network(rows), color="#0072b2", linewidth=2.5, label="three layers")
 ax.plot(radius, share, "o", color="0.35", label="groups of tumours")
-ax.set(xlabel="mean radius", ylabel="share that is malignant")
+ax.set(
+    xlabel="mean radius", ylabel="share that is malignant",
+    title="The best network of two layers, and of three",
+)  # fmt: skip
 ax.legend()
 
 # %%
