@@ -5,10 +5,7 @@ Ann. Statist. 19, 1991), with noise; `breast cancer` is that of scikit-learn wit
 loss; `pairs` are all pairs of ten features of `friedman`. Beta is a share of the largest one.
 Every bound is recomputed from its certificate and the data, beside the network's objective.
 
-With `--figure` it draws the shape functions of the diabetes data, and nothing else.
-
     OMP_NUM_THREADS=2 python benchmarks/additive.py [--quick] [--out additive.json]
-    python benchmarks/additive.py --figure docs/figures/shapes.png
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ from time import perf_counter
 import harness
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer, load_diabetes, make_friedman1
+from sklearn.datasets import load_breast_cancer, make_friedman1
 
 import cvxnn
 
@@ -102,25 +99,11 @@ def outcomes(*, quick: bool) -> list[Outcome]:
     return found
 
 
-def draw_shapes(path: Path) -> None:
-    """The figure of docs/guide/additive.md; needs matplotlib."""
-    from cvxnn.plotting import plot_shapes
-
-    data = load_diabetes(scaled=False)
-    model = cvxnn.ConvexReLURegressor(beta=3.0, model=cvxnn.ReLU(features=1))
-    fitted = model.fit(data.data, data.target)
-    plot_shapes(fitted, data.data, data.feature_names).savefig(path, dpi=80)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="smaller problems")
     parser.add_argument("--out", type=Path, help="where to write the table as JSON")
-    parser.add_argument("--figure", type=Path, help="where to draw shape functions")
     options = parser.parse_args()
-    if options.figure is not None:
-        draw_shapes(options.figure)
-        return
     found = outcomes(quick=options.quick)
     harness.print_table(
         ["problem", "n", "d", "groups", "beta / largest", "status", "gap", "neurons",

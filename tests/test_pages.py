@@ -41,6 +41,10 @@ def test_a_record_is_of_a_script_that_is_there(name):
         assert {len(row) for row in table.rows} <= {len(table.columns)}
 
 
+def test_every_figure_is_one_that_is_drawn_from_a_record():
+    assert {path.stem for path in draw_figures.FOLDER.iterdir()} <= set(draw_figures.FIGURES)
+
+
 @pytest.mark.parametrize("name", draw_figures.FIGURES)
 def test_a_figure_is_of_its_record(name):
     drawing = draw_figures.FIGURES[name]
