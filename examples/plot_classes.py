@@ -6,7 +6,7 @@ With three classes or more a network has an output for each, and all outputs rea
 It is trained by the loss of multinomial logistic regression, and the optimum is one for all classes
 together.
 
-The data are the 150 flowers of the iris table: the length and width of the petals.
+The data are the flowers of the iris table: the length and width of the petals.
 """
 
 import matplotlib.pyplot as plt

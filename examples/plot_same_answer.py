@@ -5,24 +5,27 @@ The same answer for every seed
 Gradient methods end where their random start leads them. The optimum is one value: cvxnn finds it
 from no start at all, and proves that nothing is better.
 
-The data are thirty points of a curve, with noise.
+The data are the brightness of pixels along a line across a photo of a flower, which comes with
+scikit-learn.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.datasets import load_sample_image
 from sklearn.neural_network import MLPRegressor
 
 import cvxnn
 
-rng = np.random.default_rng(0)
-x = np.sort(rng.uniform(-2.0, 2.0, 30))
-y = np.sin(3.0 * x) + 0.3 * rng.standard_normal(30)
-X = np.column_stack([x, np.ones(30)])  # neurons see the column of ones, their bias
+brightness = load_sample_image("flower.jpg")[200, ::10].mean(axis=1)
+place = 10 * np.arange(len(brightness))
+centre, spread = brightness.mean(), brightness.std()
+x, y = np.linspace(-2.0, 2.0, len(place)), (brightness - centre) / spread
+X = np.column_stack([x, np.ones(len(x))])  # neurons see the column of ones, their bias
 beta = 0.1
 
 # %%
-# Ten networks of scikit-learn with ten neurons, each from other random weights, are trained by
-# L-BFGS until it stops.
+# Networks of scikit-learn with ten neurons, each from other random weights, are trained by L-BFGS
+# until it stops.
 
 trained = [
     MLPRegressor(
@@ -55,20 +58,21 @@ objectives = sorted(network.objective(X, y, beta) for network in networks)
 print("ten seeds:", *(f"{objective:.2f}" for objective in objectives))
 
 # %%
-# The ten networks are ten functions, and one number is below all of their objectives.
+# Each seed is another function, and one number is below all of their objectives.
 
-grid = np.linspace(-2.2, 2.2, 400)
-rows = np.column_stack([grid, np.ones(400)])
+rows = np.column_stack([np.linspace(-2.0, 2.0, 400), np.ones(400)])
+along = np.linspace(0, place[-1], 400)
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9.0, 3.6), width_ratios=(2, 1), layout="constrained"
 )
 for network in networks:
-    left.plot(grid, network(rows), color="0.65", linewidth=1.0)
+    left.plot(along, centre + spread * network(rows), color="0.65", linewidth=1.0)
 left.plot([], [], color="0.65", linewidth=1.0, label="ten seeds of L-BFGS")
-left.plot(grid, solution.network(rows), color="#0072b2", linewidth=2.5, label="cvxnn")
-left.plot(x, y, "o", color="#d55e00", markersize=4, label="data")
-left.set(xlabel="x", ylabel="prediction", title="Ten seeds, ten functions")
-left.legend()
+best = centre + spread * solution.network(rows)
+left.plot(along, best, color="#0072b2", linewidth=2.5, label="cvxnn")
+left.plot(place, brightness, "o", color="#d55e00", markersize=4, label="pixels")
+left.set(xlabel="place (pixels)", ylabel="brightness", title="Ten seeds, ten functions")
+left.legend(loc="lower center")
 right.plot(range(1, 11), objectives, "o", color="0.45", label="seeds, sorted")
 right.axhline(solution.dual_bound, color="#0072b2", linewidth=2.5, label="proven optimum")
 right.set(xlabel="network", ylabel="objective", ylim=(0.0, None), title="One optimum below")

@@ -6,7 +6,7 @@ Where each neuron sees one feature, the network is a sum of functions of one fea
 be drawn, as in a generalised additive model, features that say nothing are not in it, and the
 optimum is proven however many features there are.
 
-The data are the 569 tumours of scikit-learn's breast cancer table, with 30 features.
+The data are the tumours of scikit-learn's breast cancer table.
 """
 
 import matplotlib.pyplot as plt
@@ -27,8 +27,8 @@ model = cvxnn.ConvexReLUClassifier(beta=3.0, model=additive, time_limit=None).fi
 print(model.status_.name, f"gap {model.dual_gap_:.0e}, {model.n_neurons_} neurons")
 
 # %%
-# The status is a theorem: no additive ReLU network with this penalty has a lower objective, by more
-# than one part in a million. The proof can be checked without the solver, from the data alone.
+# The status is a theorem: no additive ReLU network with this penalty has an objective that is lower
+# by a larger share than the gap. The proof can be checked without the solver, from the data alone.
 
 [report] = model.verify(X, malignant)
 print("proof accepted:", report.accepted)
