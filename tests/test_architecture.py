@@ -11,8 +11,8 @@ import cvxnn
 
 PACKAGE = Path(cvxnn.__file__).parent
 FLOORS = """
-    errors array_types settings blas clocks interrupts files archives kernels backends validation
-    verification compensated
+    errors array_types settings summaries blas clocks interrupts files archives kernels backends
+    validation verification compensated
     layers losses evaluation patterns methods networks results progress problems
     oracle program certificates relaxation baselines solvers models exchange distributed training
     landscape estimators datasets plotting study cli

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from cvxnn.errors import InputError, ModelFileError, TooManyPatternsError
 from cvxnn.interrupts import interrupt
+from cvxnn.summaries import counted as counted
 
 if TYPE_CHECKING:
     from cvxnn.results import Status
@@ -212,11 +213,6 @@ def say(sentence: str, kind: str = "note") -> None:
         typer.echo(f"{prefix} {sentence}", err=True)
     except OSError:
         discard(sys.stderr)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, in words."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _fail(sentence: str, code: ExitCode, error: BaseException) -> NoReturn:

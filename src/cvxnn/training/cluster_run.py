@@ -248,7 +248,10 @@ class _Training:
         last = max(len({line.iteration for line in self._history}) - 1, 0)
         number = last if is_bound else len(self._history)
         neurons = 0 if self._search is None else len(self._search.neurons)
-        progress = Progress(number, clock() - self._start, objective, self._bound, n_new, neurons)
+        progress = Progress(
+            number, clock() - self._start, objective, self._bound, n_new, neurons,
+            phase="proof" if is_bound else "search",
+        )  # fmt: skip
         self._history.append(progress)
         if self._arguments.given.limits.callback is not None:
             self._arguments.given.limits.callback(progress)

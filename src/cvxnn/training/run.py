@@ -315,7 +315,8 @@ class Run:
     def _report_bound(self, objective: float, bound: float, n_neurons: int) -> None:
         """A bound, after the last round."""
         last = self._history[-1].iteration if self._history else 0
-        self._note(Progress(last, clock() - self._start, objective, bound, 0, n_neurons))
+        elapsed = clock() - self._start
+        self._note(Progress(last, elapsed, objective, bound, 0, n_neurons, phase="proof"))
 
     def _certificate(self, bound: float, objective: float) -> BoundCertificate | None:
         """What it takes to recompute the bound, for data that have a fingerprint."""

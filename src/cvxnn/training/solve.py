@@ -109,7 +109,8 @@ def solve(
         among all directions, such as the optimum for another beta. It saves time and does
         not change the optimum.
     callback : callable, optional
-        Called with a :class:`cvxnn.Progress` after every round.
+        Called with a :class:`cvxnn.Progress` after every round, and for each bound of a
+        relaxation that comes after the last one, with its number and the phase "proof".
     device : str, optional
         "cuda", "cuda:1" or another device of PyTorch, on which a search among plain ReLU neurons
         in rank 8 and beyond computes its sums over the rows. By default it is the CPU for arrays
