@@ -88,6 +88,11 @@ def test_the_page_says_what_was_done(run, data):
     assert "proven best: no network of any width" in words(result.stdout)
 
 
+def test_the_time_is_that_of_training_without_compiling(run, data, monkeypatch):
+    monkeypatch.setattr("cvxnn.cli.training.clock", iter([100.0, 103.5]).__next__)
+    assert "time 3.50 s of training" in words(run("fit", data, "--target", "rich", *FEW).stdout)
+
+
 def test_regression_and_its_scores(run, data):
     drop = ("--drop", "born", "--drop", "rich", "--drop", "job")
     options = ("--target", "income", *drop, "--holdout", 0.25, "--beta", 1)

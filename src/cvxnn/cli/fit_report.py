@@ -157,7 +157,7 @@ def _network_rows(fitted: Fitted) -> list[Row]:
         ("beta", f"{known['beta']:.4g}", f"{ways[known['beta_by']]}; {loss} loss"),
         ("neurons", str(known["n_neurons"]), "of the network found"),
         ("proven gap", format_gap(gap), gap_in_words(gap)),
-        ("time", f"{known['elapsed']:.2f} s", ""),
+        ("time", f"{known['elapsed']:.2f} s", "of training"),
     ]
 
 

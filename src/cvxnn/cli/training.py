@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +25,7 @@ from cvxnn.cli.sources import Source
 from cvxnn.cli.table_models import TableModel
 from cvxnn.cli.tables import check_different, require
 from cvxnn.cli.targets import Target, read_numbers, read_target
+from cvxnn.clocks import clock
 from cvxnn.errors import InputError
 from cvxnn.estimators import (
     ConvexReLUClassifier,
@@ -94,7 +94,6 @@ def train(source: Source, settings: Settings) -> Fitted:
     KeyboardInterrupt
         If Ctrl-C was pressed before there was a model.
     """
-    begin = time.perf_counter()
     cells = _cells(source, settings)
     target, others = _read_targets(cells, settings)
     cells = cells.rows(target.known)
@@ -112,8 +111,9 @@ def train(source: Source, settings: Settings) -> Fitted:
         pipeline, tuple(columns), target.name, target.task, target.loss, target.style,
         others=tuple((other.name, other.style) for other in others),
     )  # fmt: skip
+    begin = clock()
     ending = fitted(pipeline, learning, target.values[learnt])
-    elapsed = time.perf_counter() - begin
+    elapsed = clock() - begin
     score = _scores(model, cells, target, learnt, held_out) if len(held_out) else None
     if score is not None:
         # With it 'cvxnn verify' finds the rows of the training again.
