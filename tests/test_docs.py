@@ -147,3 +147,9 @@ def test_every_paper_of_the_bibliography_is_cited():
         first_author = re.match(r"(?:[A-Z]\.[ -]?)+ ?([^\s,]+?)(?:,|\.| and )", entry)
         assert first_author is not None and first_author[1] in text, entry
         assert "*" in entry, entry
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_figure_of_a_notebook_says_what_it_shows(name):
+    for cell in re.findall(r"```\{code-cell\} ipython3\n(.*?)```", PAGES[name], flags=re.DOTALL):
+        assert ("subplots(" in cell) == cell.startswith(':mystnb: {"image": {"alt": "'), cell
