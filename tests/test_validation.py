@@ -239,3 +239,18 @@ def test_real_array_keeps_any_shape_and_lets_nan_pass():
 def test_finite_says_nothing_about_finite_arrays():
     assert checks.check_finite(np.array([1e308, -1e308]), "x") is None
     assert checks.check_finite(np.empty((0, 2)), "x") is None
+
+
+def test_a_column_of_a_data_frame_is_named_with_what_to_do():
+    pandas = pytest.importorskip("pandas")
+    words = pandas.DataFrame({"size": [1.0, 2.0], "city": ["Bonn", "Ulm"]})
+    gaps = pandas.DataFrame({"size": [1.0, 2.0], "rooms": [3.0, np.nan]})
+    with pytest.raises(InputError, match=r"type str in column 'city'; encode words .*OneHotEnc"):
+        checks.check_data(words)
+    with pytest.raises(InputError, match=r"row 1, column 1 \('rooms'\); fill gaps, as .*Simple"):
+        checks.check_data(gaps)
+    # What is infinite is no gap.
+    with pytest.raises(InputError, match=r"row 0, column 0\.$"):
+        checks.check_data([[np.inf]])
+    with pytest.raises(InputError, match="labels are for ConvexReLUClassifier"):
+        checks.check_target(["yes", "no"], 2)

@@ -83,7 +83,7 @@ def test_no_message_speaks_of_parameters():
         )
 
 
-PARTS = (".", "estimators", "models", "training")
+PARTS = (".", "estimators", "models", "results", "training")
 
 
 def texts():

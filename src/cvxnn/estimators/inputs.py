@@ -18,7 +18,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from cvxnn.array_types import Array, FloatArray, IntArray
 from cvxnn.backends.devices import Device
 from cvxnn.errors import InputError
-from cvxnn.validation import as_real_array, check_dense, check_finite, check_range, check_weights
+from cvxnn.validation import (
+    as_real_array,
+    check_dense,
+    check_finite,
+    check_range,
+    check_weights,
+    column_names,
+)
 
 
 def check_entries(X: Any) -> tuple[int, ...]:
@@ -43,7 +50,7 @@ def check_entries(X: Any) -> tuple[int, ...]:
             # The checks of scikit-learn want the TypeError that numpy raises here.
             np.asarray(X, dtype=np.float64)
         raise
-    check_range(array, "X")
+    check_range(array, "X", columns=column_names(X))
     return array.shape
 
 

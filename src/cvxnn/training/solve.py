@@ -48,13 +48,18 @@ def solve(
 ) -> Solution[Any]:
     """Train a network to certified global optimality through its convex program.
 
-    Minimises over networks of one kind, with any number of neurons::
+    It takes rows of numbers, a target for each, and one number `beta`, what the network pays for
+    its weights; it returns the best network that it finds, with a lower bound that no network of
+    that kind, of any width, is below. X is taken as it is: standardise columns in units of their
+    own, and append a column of ones for the biases of neurons. For a first beta take 0.1, 0.03 or
+    0.01 times :func:`largest_beta`. The estimators, as :class:`ConvexReLURegressorCV`, do all of
+    this. What is minimised, over networks with any number of neurons::
 
         l( f(X), y ) + beta/2 sum_j (||u_j||^2 + ||a_j||^2),
 
-    a sum over the rows (not a mean). The default is objective (2) of the seed paper, with
-    ``f(X) = sum_j (X u_j)_+ a_j`` and the loss ``1/2 ||f(X) - y||^2``. A bias is a column of
-    ones in X, penalised like every other weight.
+    is a sum over the rows (not a mean). By default ``f(X) = sum_j (X u_j)_+ a_j`` and the loss is
+    ``1/2 ||f(X) - y||^2``, objective (2) of the seed paper. A bias is a column of ones in X,
+    penalised like every other weight.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ def solve(
         shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is
         summed over them.
     beta : float
-        Regularisation, > 0.
+        Regularisation, > 0; :func:`largest_beta` says from which one on no neuron is left.
     model : str or Model
         The kind of network: :class:`ReLU` ("relu"), :class:`Gated`, :class:`Conv`,
         :class:`LinearConv`, :class:`CircularConv`, :class:`Polynomial`, :class:`Quantized` or

@@ -18,6 +18,7 @@ from cvxnn.validation.arrays import (
     check_target,
     check_targets,
     check_weights,
+    column_names,
 )
 from cvxnn.validation.values import (
     check_callback,
@@ -54,4 +55,5 @@ __all__ = [
     "check_targets",
     "check_tolerance",
     "check_weights",
+    "column_names",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ The same holds for entries of X below this share of the largest."""
 WIDEST_WEIGHTS = 1e30
 """Ratio of weights of rows, 0 apart, beyond which they are refused: float64 has 16 digits for
 what a row adds to the sum, and no search can tell the lightest rows from rounding."""
+
+# What makes numbers of words and dates, and of gaps; what takes labels.
+_ENCODE = "; encode words and dates, as sklearn.preprocessing.OneHotEncoder or 'cvxnn fit' does"
+_FILL = "; fill gaps, as sklearn.impute.SimpleImputer does"
+_DATA = ("X", "images")
+_REMEDIES = dict.fromkeys(_DATA, _ENCODE) | {"y": "; labels are for ConvexReLUClassifier"}
 
 
 def check_data(X: object, name: str = "X", *, first_row: int = 0) -> FloatArray:
@@ -60,12 +67,27 @@ def check_data(X: object, name: str = "X", *, first_row: int = 0) -> FloatArray:
         raise InputError(
             f"{name} must have at least one row and one column, got shape {array.shape}."
         )
-    check_range(array, name, first_row=first_row)
+    check_range(array, name, first_row=first_row, columns=column_names(X))
     _check_spread(array, name, first_row)
     return array
 
 
-def check_range(array: FloatArray, name: str, *, first_row: int = 0) -> None:
+def column_names(value: object) -> tuple[str, ...]:
+    """Those of a data frame; of anything else there are none.
+
+    Examples
+    --------
+    >>> column_names(np.eye(2))
+    ()
+    """
+    names = getattr(value, "columns", ())
+    known = [] if callable(names) else list(names)
+    return tuple(map(str, known)) if all(isinstance(each, str) for each in known) else ()
+
+
+def check_range(
+    array: FloatArray, name: str, *, first_row: int = 0, columns: Sequence[str] = ()
+) -> None:
     """Raise `InputError` if an entry is not finite, or beyond the range of data.
 
     Examples
@@ -75,7 +97,7 @@ def check_range(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     cvxnn.errors.InputError: y must have no entry beyond 1e+100 in magnitude, got 1e+200 at entry 1;
     rescale y.
     """
-    check_finite(array, name, first_row=first_row)
+    check_finite(array, name, first_row=first_row, columns=columns)
     if array.size:
         _check_magnitude(array, name, first_row)
 
@@ -201,7 +223,7 @@ def as_real_array(value: object, name: str) -> FloatArray:
             f"{name} must be a rectangular array of numbers, got a {type(value).__name__} "
             "that numpy cannot read as one."
         ) from error
-    _check_numeric(array, name)
+    _check_numeric(array, name, column_names(value))
     try:
         with np.errstate(over="ignore"):
             return np.asarray(array, dtype=np.float64, order="C")
@@ -234,7 +256,9 @@ def check_dense(value: object, name: str) -> None:
         raise InputError(f"{name} must have no masked entries; fill or drop them.")
 
 
-def check_finite(array: FloatArray, name: str, *, first_row: int = 0) -> None:
+def check_finite(
+    array: FloatArray, name: str, *, first_row: int = 0, columns: Sequence[str] = ()
+) -> None:
     """Raise `InputError` if an array has a NaN or an infinite entry.
 
     Examples
@@ -242,15 +266,22 @@ def check_finite(array: FloatArray, name: str, *, first_row: int = 0) -> None:
     >>> check_finite(np.array([1.0, np.nan]), "y")
     Traceback (most recent call last):
     cvxnn.errors.InputError: y must be finite, got 1 NaN or infinite entry, the first at entry 1.
+    >>> check_finite(np.array([[1.0, np.nan]]), "X", columns=("age", "size"))
+    Traceback (most recent call last):
+    cvxnn.errors.InputError: X must be finite, got 1 NaN or infinite entry, the first at row 0,
+    column 1 ('size'); fill gaps, as sklearn.impute.SimpleImputer does.
     """
     finite = np.isfinite(array)
     if finite.all():
         return
     count = array.size - int(np.count_nonzero(finite))
     found = _plural(count, "NaN or infinite entry", "NaN or infinite entries")
+    index = int(np.argmin(finite))
+    column = f" ({columns[index % len(columns)]!r})" if columns else ""
+    remedy = _FILL if name in _DATA and bool(np.isnan(array).any()) else ""
     raise InputError(
         f"{name} must be finite, got {found}, "
-        f"the first at {_place(int(np.argmin(finite)), array.shape, first_row)}."
+        f"the first at {_place(index, array.shape, first_row)}{column}{remedy}."
     )
 
 
@@ -264,15 +295,18 @@ def _has_mask(value: object) -> bool:
     return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
 
 
-def _check_numeric(array: NDArray[np.generic], name: str) -> None:
+def _check_numeric(array: NDArray[np.generic], name: str, columns: Sequence[str]) -> None:
     """Refuse what numpy might convert to float64, but should not: text, dates, complex."""
+    remedy = _REMEDIES.get(name, "")
     if array.dtype.kind == "O":
-        for entry in array.flat:
+        for index, entry in enumerate(array.flat):
             # numpy counts its time spans among the integers.
             is_span = isinstance(entry, np.timedelta64)
             if is_span or not isinstance(entry, (numbers.Real, np.bool_)):
+                column = f" in column {columns[index % len(columns)]!r}" if columns else ""
                 raise InputError(
-                    f"{name} must be numeric, got an entry of type {type(entry).__name__}."
+                    f"{name} must be numeric, got an entry of type {type(entry).__name__}"
+                    f"{column}{remedy}."
                 )
     elif array.dtype.kind == "c":
         # The first words are those that the checks of scikit-learn look for.
@@ -281,7 +315,7 @@ def _check_numeric(array: NDArray[np.generic], name: str) -> None:
             f"(dtype {array.dtype})."
         )
     elif array.dtype.kind not in "biuf":
-        raise InputError(f"{name} must be numeric, got dtype {array.dtype}.")
+        raise InputError(f"{name} must be numeric, got dtype {array.dtype}{remedy}.")
 
 
 def _check_magnitude(array: FloatArray, name: str, first_row: int) -> None:
