@@ -9,7 +9,8 @@ from cvxnn.cli.cells import Cells
 from cvxnn.cli.labels import among
 from cvxnn.cli.options import Loss, Task
 from cvxnn.cli.sources import Source
-from cvxnn.cli.targets import LOSSES, accuracy, observed, read_target
+from cvxnn.cli.scores import of_classes
+from cvxnn.cli.targets import LOSSES, observed, read_target
 from cvxnn.errors import InputError
 
 
@@ -143,7 +144,7 @@ def test_what_predictions_are_compared_with():
     labels = observed(cells(["1.0", "b"]), "y", Task.CLASSIFICATION, "point")
     assert labels.tolist() == ["1.0", "b"]
     labels = among(labels, "point", ["1", "c"], "point")
-    assert accuracy(np.array(["1", "c"]), labels) == 0.5
+    assert of_classes(labels, np.array(["1", "c"]))["accuracy"] == 0.5
 
 
 BIG = ["12345678901234567890", "12345678901234567891", "3"]
