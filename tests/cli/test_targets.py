@@ -8,8 +8,8 @@ pytest.importorskip("skops", reason="needs cvxnn[cli]")
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.labels import among
 from cvxnn.cli.options import Loss, Task
-from cvxnn.cli.sources import Source
 from cvxnn.cli.scores import of_classes
+from cvxnn.cli.sources import Source
 from cvxnn.cli.targets import LOSSES, observed, read_target
 from cvxnn.errors import InputError
 
