@@ -190,7 +190,7 @@ def test_cross_validation_is_the_default(run, tmp_path):
     assert found["beta_by"] == "cv" and found["beta"] > 0.0 and found["cv_score"] > 0.2
 
 
-@pytest.mark.parametrize("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"])
+@with_long("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"], always=2)
 def test_ways_of_writing_do_not_matter(run, data, model, tmp_path, way):
     path, text = tmp_path / "data.csv", people()
     if way == "semicolons":
@@ -278,7 +278,8 @@ def test_mistakes_in_predictions_are_sentences(refused, run, model, data, tmp_pa
         load_table_model(other)
 
 
-@with_long("target", ["rich", "income"])
+@pytest.mark.long
+@pytest.mark.parametrize("target", ["rich", "income"])
 def test_a_model_is_certified_on_its_table(run, refused, data, tmp_path, target):
     lines, out = people().splitlines(), tmp_path / "m.skops"
     table = tmp_path / "few.csv"
@@ -311,6 +312,7 @@ def test_networks_of_several_classes_are_certified_where_they_are_one(run, refus
     assert "has no certificate: it has a network for each" in refused("verify", out, data)
 
 
+@pytest.mark.long
 def test_a_hinge_has_no_probabilities(refused, run, data, tmp_path):
     out = tmp_path / "m.skops"
     options = (*FEW, "--loss", "squared_hinge", "--out", out, "--quiet")
@@ -378,7 +380,7 @@ def test_without_the_packages_a_sentence_says_what_to_install(refused, data, mon
     assert "pandas, skops, skrub, which are not installed: pip install 'cvxnn[cli]'" in sentence
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@with_long("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_shows_the_best_model(run, tmp_path, monkeypatch, number):
     @contextlib.contextmanager
     def pressing(*_, **__):

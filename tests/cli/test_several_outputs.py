@@ -169,6 +169,7 @@ def of_classes(kinds):
     return path, solution
 
 
+@pytest.mark.long
 def test_classes_in_one_column_are_the_outputs_in_order(run, refused, kinds, of_classes):
     path, solution = of_classes
     softmax = ("--beta", 0.5, "--loss", "softmax", "--tol", 1e-5)

@@ -10,6 +10,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from variants import with_long
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
@@ -71,15 +72,16 @@ def path(small, tmp_path):
 CV = {"betas": [20.0, 10.0], "cv": 2}
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("estimator", "target"),
     [
         (ConvexReLURegressor(10.0), "income"),
+        (ConvexReLUClassifierCV(**CV), "job"),
         (ConvexReLURegressorCV(**CV), "income"),
         (ConvexReLUClassifier(1.0), "rich"),
-        (ConvexReLUClassifierCV(**CV), "job"),
     ],
-    ids=lambda value: type(value).__name__,
+    always=2,
+    ids=lambda value: type(value[0]).__name__,
 )
 def test_models_come_back(estimator, target, tmp_path):
     table, path = cells(), tmp_path / "m.skops"
@@ -127,7 +129,7 @@ def test_dates_and_texts_come_back(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("zone", ["", "Z", "+02:00"])
+@with_long("zone", ["", "Z", "+02:00"])
 def test_times_come_back(tmp_path, zone):
     pytest.importorskip("skrub")
     table, path = (

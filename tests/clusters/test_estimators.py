@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from variants import with_long
 
 import cvxnn
 from cvxnn import ConvexReLUClassifier, ConvexReLURegressor, ConvexReLURegressorCV, Status
@@ -33,6 +34,7 @@ def gap_at(block, row, block_info):
     return np.where(np.arange(first, first + len(block))[:, None] == row, np.nan, block)
 
 
+@pytest.mark.long
 def test_classes_share_a_time_limit(client, monkeypatch):
     """Each has an equal share of what is left, as in memory; after Ctrl-C others have none."""
     X, y = rows()
@@ -137,7 +139,7 @@ def in_frames(X, *columns):
     return rows, *(dd.from_pandas(pd.Series(column), npartitions=2) for column in columns)
 
 
-@pytest.mark.parametrize("loss", ["squared", "poisson"])
+@with_long("loss", ["squared", "poisson"])
 def test_a_score_is_a_sum_over_blocks(loss):
     X, y = (part[:900] for part in rows())
     y = np.column_stack([y, y[::-1]]) if loss == "squared" else np.floor(np.maximum(y, 0.0) / 10)
@@ -154,6 +156,7 @@ def test_a_score_is_a_sum_over_blocks(loss):
         model.score(in_dask(X), in_dask(y[1:]))
 
 
+@pytest.mark.long
 def test_scores_of_frames_are_those_in_memory():
     X, y = (part[:900] for part in rows())
     frame, weights = pd.DataFrame(X, columns=["a", "b", "c"]), 1.0 + np.arange(900) % 3
@@ -167,6 +170,7 @@ def test_scores_of_frames_are_those_in_memory():
             assert found == pytest.approx(model.score(frame, target, *extra), rel=1e-10)
 
 
+@pytest.mark.long
 def test_scores_and_predictions_of_blocks_without_weights_or_rows():
     """Weights of 0 on a whole block, and blocks that a filter has emptied."""
     X, y = (part[:300] for part in rows())

@@ -90,13 +90,10 @@ CASES = {
     ),
     "counts": (lambda X, y: np.floor(np.exp(y).clip(max=20.0)), {"loss": "poisson"}),
 }  # fmt: skip
-SHORT = ("intercept far from 0",)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(n, marks=() if n in SHORT else pytest.mark.long) for n in CASES],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES)
 def test_other_losses_and_outputs_are_as_in_memory(case, client):
     target, options = CASES[case]
     X, y = rows()
@@ -149,6 +146,7 @@ def test_unknown_chunks_are_counted(client, in_memory):
     assert alike(found, in_memory) and np.isnan(held.shape[0])
 
 
+@pytest.mark.long
 def test_bounds_are_those_of_segments_and_can_be_checked(client):
     """Against each segment by itself, solved in memory."""
     X, y = rows()
@@ -180,6 +178,7 @@ def test_certificates_of_one_eigenvalue_verify_for_several_outputs(intercept, cl
     assert report.bound <= found.objective
 
 
+@pytest.mark.long
 def test_parts_with_one_label_have_certificates_beside_an_intercept(client):
     X, _ = rows()
     data = in_dask(X, 4_096), in_dask(np.where(np.arange(N) < 5_000, 1.0, -1.0), 4_096)
@@ -223,9 +222,8 @@ def test_an_interrupt_leaves_the_best_network(client):
     assert found.certificate.verify(X, y).accepted
 
 
-@pytest.mark.parametrize(
-    "has_client", [True, pytest.param(False, marks=pytest.mark.long)], ids=["client", "threads"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("has_client", [True, False], ids=["client", "threads"])
 def test_an_interrupt_of_the_proof_leaves_what_is_proven(has_client, client, monkeypatch):
     """Of each segment the best bound so far, and its certificate; workers are free at once."""
     X, y = (in_dask(part, 3_000) for part in rows())
@@ -311,6 +309,7 @@ def test_what_cannot_be_read_is_said_as_in_memory(case, client):
     assert str(said.value).count(". ") == 0
 
 
+@pytest.mark.long
 def test_nullable_numbers_are_numbers(client):
     frame = pd.DataFrame(rows()[0][:, :2], columns=["a", "b"])
     frame["c"] = np.arange(N) % 3

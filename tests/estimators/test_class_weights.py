@@ -40,6 +40,7 @@ def test_classes_without_weight_are_no_classes():
     assert balanced[kept] == pytest.approx(expected) and not balanced[~kept].any()
 
 
+@pytest.mark.long
 def test_scores_that_choose_beta_count_classes_as_the_training_does():
     """Else beta may be one for which the class that counts is never found."""
     rng = np.random.default_rng(3)

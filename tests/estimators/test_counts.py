@@ -50,11 +50,8 @@ def test_predictions_are_means_and_the_score_is_that_of_scikit_learn(loss):
     np.testing.assert_array_equal(again.predict(X), predicted)
 
 
-@with_long(
-    ("loss,beta"),
-    [("gamma", "auto"), ("poisson", "cv")],
-    always=1,
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("loss", "beta"), [("gamma", "auto"), ("poisson", "cv")])
 def test_beta_is_chosen_by_the_deviance(loss, beta):
     X, y = drawn(loss)
     model = ConvexReLURegressorCV(loss=loss) if beta == "cv" else ConvexReLURegressor(loss=loss)
@@ -65,6 +62,7 @@ def test_beta_is_chosen_by_the_deviance(loss, beta):
         assert model.best_score_ == pytest.approx(model.scores_path_.mean(axis=1).max())
 
 
+@pytest.mark.long
 def test_several_counts_share_neurons():
     X, first = drawn("poisson", 60)
     Y = np.column_stack([first, np.random.default_rng(3).poisson(2.0 * np.exp(X[:, 0]))])

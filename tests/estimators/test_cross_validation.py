@@ -23,6 +23,7 @@ from cvxnn.estimators.walk import Walk
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+@pytest.mark.long
 def test_cross_validation_finds_a_beta_between():
     X, y = RING, SIDES
     model = ConvexReLUClassifierCV(betas=6, cv=3).fit(X, y)
@@ -47,7 +48,8 @@ def test_cross_validation_in_parallel_is_the_same():
     assert (one.scores_path_ <= 0.0).all()
 
 
-@with_long("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [ConvexReLUClassifier, ConvexReLUClassifierCV])
 def test_one_interrupt_ends_the_training_of_all_classes(kind, monkeypatch):
     options = {"betas": [0.1], "cv": 2} if kind is ConvexReLUClassifierCV else {"beta": 0.1}
     model, solve, calls = kind(**options, multi_class="ovr"), Task.solve, []
@@ -128,6 +130,7 @@ def test_the_walk_ends_when_the_score_has_stopped_improving():
     assert len(given.betas_) == 7
 
 
+@pytest.mark.long
 def test_a_score_that_is_no_number_does_not_end_the_walk():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((120, 3))

@@ -87,6 +87,7 @@ def test_a_class_without_weight_is_never_predicted():
     assert training.is_settled(Samples(X, -np.ones(30), None))
 
 
+@pytest.mark.long
 def test_three_layers_take_the_beta_of_two():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 2))

@@ -5,6 +5,7 @@ import signal
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from variants import with_long
 
 import cvxnn
 from cvxnn import Status
@@ -37,7 +38,7 @@ def interrupted(model, y):
     return model
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@with_long("number", [1, 2])
 def test_during_the_first_steps_of_the_default_beta(number, monkeypatch):
     monkeypatch.setattr(default_beta, "path_of", pressing_at(default_beta.path_of, number))
     model = interrupted(cvxnn.ConvexReLURegressor(), Y)
@@ -45,6 +46,7 @@ def test_during_the_first_steps_of_the_default_beta(number, monkeypatch):
     assert model.beta_ == pytest.approx(1.0)
 
 
+@pytest.mark.long
 def test_during_the_path_of_the_default_beta(monkeypatch):
     monkeypatch.setattr(SearchPath, "advance", pressing_at(SearchPath.advance, 18))
     model = interrupted(cvxnn.ConvexReLURegressor(), Y)
@@ -66,8 +68,10 @@ def test_during_the_default_beta_of_classes_in_one_network(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [cvxnn.ConvexReLURegressorCV, cvxnn.ConvexReLUClassifierCV])
-@pytest.mark.parametrize(
-    ("module", "number"), [(folds, 1), (folds, 5), (cross_validation, 1)], ids=str
+@with_long(
+    ("module", "number"),
+    [(folds, 1), (folds, 5), (cross_validation, 1)],
+    ids=["first fold", "fifth of the folds", "all rows"],
 )
 def test_before_the_walk_of_the_folds(kind, module, number, monkeypatch):
     monkeypatch.setattr(module, "path_of", pressing_at(module.path_of, number))

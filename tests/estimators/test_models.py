@@ -195,6 +195,7 @@ def test_grid_search_cross_validation_and_clone():
     assert len(cross_val_score(ConvexReLURegressor(**options), IMAGES, target, cv=3)) == 3
 
 
+@pytest.mark.long
 def test_regression_on_signals_and_on_channels():
     signals = np.random.default_rng(0).standard_normal((20, 6, 2))
     y = np.maximum(signals[:, :, 0] - signals[:, :, 1], 0.0).sum(axis=1)

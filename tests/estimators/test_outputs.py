@@ -200,7 +200,8 @@ def test_outputs_of_the_same_target_are_the_same():
     assert two.predict(X)[:, 1] == pytest.approx(one.predict(X), abs=1e-2)
 
 
-@with_long("loss", ["squared", "huber"])
+@pytest.mark.long
+@pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_the_default_beta_of_several_targets(loss):
     # Of a rank without a proof: a rough search is enough.
     rows = RNG.standard_normal((60, 4))
@@ -248,6 +249,7 @@ def with_filters():
     return model, RELU.regressor(**FILTERS).fit(IMAGES, PEAKS)
 
 
+@pytest.mark.long
 def test_classes_and_targets_share_filters():
     model, targets = with_filters()
     assert model.networks_ == [model.network_] and model.network_.n_outputs == 3

@@ -75,7 +75,7 @@ def test_a_missing_proof_is_named_to_who_has_asked_for_one(limit, monkeypatch):
     assert all("it is not proven" in each for each in words)
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@with_long("warm", [False, True])
 def test_how_to_go_on_after_ctrl_c(warm, monkeypatch):
     run = JoinedSearch.run
 

@@ -67,9 +67,10 @@ def test_entries_of_images_have_one_scale_and_no_centre():
     assert Scaling().of_entries(Samples.of(0.0 * images, np.arange(5.0), None)).scale == 1.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
-    [{}, pytest.param({"loss": "huber", "delta": 0.3, "tol": 1e-9}, marks=pytest.mark.long)],
+    [{}, {"loss": "huber", "delta": 0.3, "tol": 1e-9}],
     ids=str,
 )
 def test_predictions_follow_the_units_of_target_and_columns(options):

@@ -15,7 +15,7 @@ Y = np.abs(X[:, 0]) + 0.1 * RNG.standard_normal(40)
 LABELS = np.digitize(Y, [0.5, 1.0])
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("model", "y"),
     [(cvxnn.ConvexReLURegressor(1.0), Y), (cvxnn.ConvexReLUClassifier(1.0), LABELS)],
     ids=["numbers", "classes"],
@@ -73,6 +73,7 @@ def test_what_does_not_fit_is_refused_before_any_training(kind, monkeypatch):
         assert np.array_equal(again.predict(WIDE), model.predict(WIDE))
 
 
+@pytest.mark.long
 def test_a_filter_without_its_bias_is_refused():
     images = RNG.standard_normal((20, 6))
     model = cvxnn.ConvexReLURegressor(1.0, model=cvxnn.Conv(2), warm_start=True)

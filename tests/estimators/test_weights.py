@@ -15,7 +15,8 @@ X = RNG.standard_normal((60, 4))
 Y = np.abs(X[:, 0]) + X[:, 1] + 0.1 * RNG.standard_normal(60)
 
 
-@with_long(
+@pytest.mark.long
+@pytest.mark.parametrize(
     ("kind", "y", "weight"),
     [
         (cvxnn.ConvexReLURegressor, Y, 2.0**-332),
@@ -44,7 +45,7 @@ def test_a_classifier_leaves_neurons_whatever_the_weights_are():
 
 
 CVS = [(cvxnn.ConvexReLURegressorCV, Y), (cvxnn.ConvexReLUClassifierCV, Y > 0.5)]
-each_cv = pytest.mark.parametrize(("kind", "y"), CVS, ids=["numbers", "classes"])
+each_cv = with_long(("kind", "y"), CVS, ids=["numbers", "classes"])
 
 
 @each_cv
@@ -73,7 +74,8 @@ def test_rows_of_weight_zero_decide_nothing(kind, y):
     assert model.scores_path_ == pytest.approx(plain.scores_path_, abs=1e-12)
 
 
-@with_long("kind, y", CVS)
+@pytest.mark.long
+@pytest.mark.parametrize("kind, y", CVS)
 def test_default_folds_are_those_without_rows_of_weight_zero(kind, y):
     wrong = np.concatenate([~y[:40], y]) if y.dtype == bool else np.append(np.full(40, 1e4), y)
     weights = np.repeat([0.0, 1.0], [40, 60])
