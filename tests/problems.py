@@ -158,8 +158,9 @@ SMALL_PROBLEMS = tuple(
 # Of these, the ones with many cells, and those that are like others: among the long tests of what
 # takes its time on them.
 LARGE = (
-    "d1_n100", "d1_n50", "d2_n50", "grid_with_duplicates_n25", "badly_scaled_columns",
-    "d3_no_bias_n16",
+    "d1_n100", "d1_n50", "d2_n50", "d2_n50_beta1", "grid_with_duplicates_n25",
+    "badly_scaled_columns", "d3_no_bias_n16", "one_row_negative", "constant_y", "beta_above_max",
+    "parallel_rows", "collinear_columns",
 )  # fmt: skip
 
 

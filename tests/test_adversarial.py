@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 
 import adversarial
 import numpy as np
@@ -21,7 +22,8 @@ from variants import with_long
 
 from cvxnn.losses import as_loss
 
-# Instances (seed, index) that failed once, for what; the first is among the default tests.
+# Instances (seed, index) that failed once, for what; the first is among the default tests,
+# unless it takes seconds.
 ONCE_FAILED = {
     "an objective evaluated with an error above tol": [
         (0, 368), (0, 713), (0, 1645), (1, 836), (2, 18),
@@ -42,14 +44,15 @@ ONCE_FAILED = {
     "a bound above a circular network": [(2, 5241)],
     "a root beyond the steps for it": [(2, 3587), (2, 4974)],
 }  # fmt: skip
+SECONDS = {(0, 3), (0, 368), (0, 1433)}
 LIMIT = 2.0
 
 
 def instances():
-    yield from ((0, k) for k in range(4))
-    for first, *others in ONCE_FAILED.values():
-        yield first
-        yield from (pytest.param(*each, marks=pytest.mark.long) for each in others)
+    firsts = {(0, k) for k in range(4)} | {first for first, *_ in ONCE_FAILED.values()}
+    for each in (*((0, k) for k in range(4)), *chain(*ONCE_FAILED.values())):
+        is_quick = each in firsts - SECONDS
+        yield pytest.param(*each, marks=() if is_quick else pytest.mark.long)
 
 
 @pytest.mark.parametrize(("seed", "index"), [*instances()])

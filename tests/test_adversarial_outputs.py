@@ -133,6 +133,7 @@ def test_an_instance_is_drawn_from_two_integers():
     assert {draw(0, k).y.shape[1] for k in range(20)} == {2, 3}
 
 
+@pytest.mark.long
 def test_filters_are_summed_over_their_patches():
     kinds = [draw(3, k).kind for k in range(30)]
     assert set(kinds) == {"outputs", "cnn"}

@@ -24,9 +24,8 @@ FRONTS = {
 # Pages without examples in Python; the commands of the last are tried in tests/cli.
 # What devices do needs packages that are tested in tests/contracts/test_tensors.py.
 PROSE = {f"guide/{name}.md" for name in ("index", "numbers", "devices", "command_line")}
-# Pages of one kind of network, loss or data: what they show is in the tests of these as well.
-_KINDS = ("additive", "clusters", "constraints", "counts", "deep", "outputs", "quantised")
-OF_ONE_KIND = {f"guide/{name}.md" for name in _KINDS}
+# What the examples of other pages show is in the tests of its kind as well.
+ALWAYS = {"index.md", "start/quick_start.md"}
 # What the examples of a page take.
 PACKAGES = {
     "guide/clusters.md": ("dask.array", "distributed"),
@@ -53,7 +52,7 @@ def test_pages_of_the_guide_have_examples():
 def pages_with_examples():
     for name, text in PAGES.items():
         if ">>> " in text:
-            yield pytest.param(name, marks=pytest.mark.long if name in OF_ONE_KIND else ())
+            yield pytest.param(name, marks=() if name in ALWAYS else pytest.mark.long)
 
 
 @pytest.mark.long

@@ -53,7 +53,8 @@ def test_interpolation_is_out_of_reach_of_rounding_not_of_honesty(method, beta):
     assert (solution.status is Status.OPTIMAL) == (solution.gap <= solution.tol)
 
 
-@with_long(
+@pytest.mark.long
+@pytest.mark.parametrize(
     ("seed", "method"),
     [(0, Global(proof_time=0.1)), (0, "exact"), (1, Global(proof_time=0.1)), (1, "exact")],
     ids=["0-global", "0-exact", "1-global", "1-exact"],

@@ -215,7 +215,6 @@ def test_a_free_line_along_which_zeros_fall_for_ever():
         (PoissonLoss(), 1e-3, True), (GammaLoss(), 1e6, False), (PoissonLoss(), 1e6, False),
         (GammaLoss(), 1e-3, True), (PoissonLoss(), 1.0, True), (GammaLoss(), 1.0, False),
     ],
-    always=2,
     ids=["poisson-small", "gamma-large", "poisson-large", "gamma-small", "poisson", "gamma"],
 )  # fmt: skip
 def test_counts_of_any_size_are_certified(loss, size, intercept):
@@ -233,6 +232,7 @@ def test_counts_of_any_size_are_certified(loss, size, intercept):
     assert certificate.verdict.name == "OPTIMAL"
 
 
+@pytest.mark.long
 def test_a_factor_of_amounts_is_a_number_that_is_added():
     rng = np.random.default_rng(3)
     X = np.column_stack([rng.standard_normal((30, 2)), np.ones(30)])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from programs import Activations, draw_rows
 from scipy.optimize import minimize_scalar, nnls
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn import program as program_module
@@ -229,7 +230,7 @@ def multipliers_of(program, v):
     return np.array([nnls(G_c.T, -A_c.T @ v)[0] for A_c, G_c in zip(A, G, strict=True)])
 
 
-@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@with_long("loss", ["squared", "logistic"])
 def test_beside_an_intercept(loss):
     cp = pytest.importorskip("cvxpy")
     X, y = draw_rows(loss, 8, 2)

@@ -17,9 +17,7 @@ from cvxnn.patterns import PatternSet
 from cvxnn.program import ConvexProgram
 from cvxnn.results import Status
 
-small_problems = pytest.mark.parametrize(
-    "problem", problems.SMALL_PROBLEMS, ids=problems.problem_ids
-)
+small_problems = problems.each_with_long(problems.SMALL_PROBLEMS)
 
 
 def program_of(name, *blocks, **options):
@@ -49,11 +47,7 @@ def test_clarabel_is_optimal(problem):
     assert solution.dual_objective == program.dual_objective(solution.v)
 
 
-@pytest.mark.parametrize(
-    "problem",
-    [p for p in problems.SMALL_PROBLEMS if p.objective is not None],
-    ids=problems.problem_ids,
-)
+@problems.each_with_long([p for p in problems.SMALL_PROBLEMS if p.objective is not None])
 def test_known_optimum(problem):
     np.testing.assert_allclose(
         _clarabel(problem.name).objective, problem.objective, rtol=1e-7, atol=1e-12

@@ -261,7 +261,6 @@ each_of_four = each(
     FEW, [case.name for case in FEW if case.name not in ("ReLU", "gates", "maxima", "circular")]
 )
 each_of_few = each(FEW, SLOWEST)
-each_of_few_with_long = each(FEW, SLOW)
 
 
 # Losses that searches treat alike; those of one kind have the same formulas but for numbers.
@@ -279,8 +278,9 @@ def pairs(losses_of, chosen=ALL, *, few_only=False, firsts_only=False):
 
     These are cases that are like others, but for their first loss, and of the others the losses
     that are like another one. The first case keeps all losses. `few_only` makes all losses of
-    cases that are like others long. With `firsts_only` there are no losses but the first of each
-    kind, of cases that are like others one alone, and all but one of each case are long.
+    cases that are like others long, and of those that take seconds. With `firsts_only` there are
+    no losses but the first of each kind, of cases that are like others one alone, and all but one
+    of each case are long.
     """
 
     def losses(case):
@@ -292,7 +292,7 @@ def pairs(losses_of, chosen=ALL, *, few_only=False, firsts_only=False):
     def is_like_another(case, loss):
         found = losses(case)
         if loss == found[0]:
-            return few_only and case.name in LIKE_OTHERS
+            return few_only and case.name in (*LIKE_OTHERS, *SLOW)
         if firsts_only:
             return True
         if case.name == FEW[0].name:
@@ -320,7 +320,7 @@ each_warm = each(
 each_sampled = each(
     (case for case in CASES.values() if "sampled" in case.methods), (*LIKE_OTHERS, *SLOW)
 )
-each_loss = pairs(lambda case: case.losses)
+each_loss = pairs(lambda case: case.losses, few_only=True)
 each_first_loss = pairs(lambda case: case.losses, few_only=True, firsts_only=True)
 
 

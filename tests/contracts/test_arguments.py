@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from contracts.cases import CASES, FEW, each_case, each_of_few, solved
 from sentences import refused
+from variants import with_long
 
 import cvxnn
 from cvxnn import (
@@ -203,14 +204,14 @@ def test_a_warm_start_is_a_network_of_the_model(case):
         assert_refused(lambda: case.solve(warm_start=own), "takes no warm_start")
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("model", "other"),
     [
         (ReLU(), ReLU(0.2)), (ReLU(0.2), ReLU(-1.0)), (ReLU(), ReLU(skip="penalised")),
         (Conv((2, 3)), Conv((3, 2))), (Conv(2), Conv(2, stride=2)), (Conv(2), Conv(2, padding=1)),
         (Conv(2), Conv(2, pooling="average")), (Conv(2), Conv(2, slope=0.1)),
     ],
-    ids=repr,
+    ids=repr, always=4,
 )  # fmt: skip
 def test_a_warm_start_of_other_settings_is_refused(model, other):
     shape = (4, 4, 4) if isinstance(model, Conv) else (4, 2)

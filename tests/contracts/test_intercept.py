@@ -44,7 +44,7 @@ def test_cvxpy_finds_the_same_value(case, loss):
         assert solution.network.intercept == pytest.approx(best, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("model", ["relu", "gated", "circular_conv"])
+@with_long("model", ["relu", "gated", "circular_conv"])
 def test_targets_that_are_shifted_shift_the_intercept(model):
     X, y = cases.draw_rows("squared", 9, 3)
     options = {"model": model, "intercept": True}
@@ -116,6 +116,7 @@ def test_from_the_largest_beta_on_there_is_a_constant_only():
     assert largest < cvxnn.largest_beta(X, y + 50.0)
 
 
+@pytest.mark.long
 def test_a_path_beside_an_intercept_starts_from_the_network_before():
     X, y = cases.draw_rows("logistic", 12, 2)
     path = cvxnn.regularization_path(X, y, 2, loss="logistic", intercept=True)

@@ -112,7 +112,7 @@ class Looks(Deadline):
         return self
 
 
-@cases.each_of_few_with_long
+@cases.each_of_four
 def test_a_run_may_end_at_any_look_at_its_deadline(case):
     loss = case.losses[-1]
     X, y = case.data(loss, case.large)
@@ -174,7 +174,7 @@ def test_ctrl_c_in_a_round_returns_the_best_so_far_in_silence(case, press):
     assert solution.history == tuple(seen) and solution.n_iter == 1
 
 
-@cases.each_of_few_with_long
+@cases.each_of_four
 def test_a_callback_sees_every_round_and_the_gap_close(case):
     seen = []
     X, y = case.data(shape=case.large)

@@ -37,7 +37,7 @@ ASKED = [
 ]  # fmt: skip
 
 
-@with_long("shape, loss, slope", ASKED, always=2, ids=str)
+@with_long("shape, loss, slope", ASKED, ids=str)
 def test_no_newton_step_and_no_oracle_is_asked(shape, loss, slope, monkeypatch):
     def forbid(*args, **options):
         raise AssertionError("not in a rough run")

@@ -327,7 +327,7 @@ def landscapes():
         yield Case(f"descent, start {seed}", run)
 
 
-# Of a quarter of a second or more, and of the same functions as quicker ones.
+# Of a tenth of a second or more, and of the same functions as quicker ones.
 SLOW = {
     "certify, nearly good", "standardised classifier", "path, logistic", "optimal set, d1_n50",
     "classifier, three classes", "loss, squared_hinge, 300 rows", "standardised regressor",
@@ -337,6 +337,23 @@ SLOW = {
     "leaky, squared_hinge, skip penalised", "loss, logistic, 300 rows",
     "loss, logistic, weighted, global", "reference, d2_n50, global",
     "leaky, huber, skip penalised",
+    "path, sampled", "loss, squared, 300 rows", "loss, HuberLoss(0.3)",
+    "leaky, squared_hinge, skip None", "loss, squared_hinge, weighted, global",
+    "loss, huber, weighted, global", "leaky, logistic, skip penalised",
+    "leaky, logistic, skip None", "loss, squared_hinge, plain, sampled",
+    "loss, squared_hinge, plain, exact", "cnn, bias", "reference, d1_n100, global",
+    "certify, logistic, weighted", "optimal set, d2_n50_beta1", "cnn classifier",
+    "cnn, max, padding", "linear cnn, digits", "leaky, slope 2.0, skip penalised, global",
+    "reference, d2_n50_beta1, global", "circular cnn, digits",
+    "cnn, max, squared_hinge, weighted", "cnn, max, logistic, weighted", "others, steps",
+    "cnn, sum, logistic, weighted", "cnn, sum, huber, weighted",
+    "cnn, average, squared_hinge, weighted", "loss, logistic, plain, exact",
+    "loss, logistic, plain, sampled", "loss, huber, plain, exact", "loss, huber, plain, sampled",
+    "reference, grid_with_duplicates_n25, sampled", "reference, d5_n10, sampled",
+    "reference, grid_3x3, sampled", "reference, d1_n50, global",
+    "others, gated, three layers, labels", "leaky, slope -1.0, skip None, exact",
+    "leaky, slope 2.0, skip None, global", "leaky, slope 2.0, skip None, exact",
+    "leaky, slope 0.0, skip penalised, global",
 }  # fmt: skip
 
 CASES = tuple(

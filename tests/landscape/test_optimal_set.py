@@ -93,7 +93,7 @@ def test_members_differ_as_far_as_the_set_allows(case):
     assert len(weights) == (1 if optima.is_unique else 6)
 
 
-@pytest.mark.parametrize("name", ["five points", "cross 2", "cross 3", "unique", "plane", "space"])
+@with_long("name", ["five points", "cross 2", "cross 3", "unique", "plane", "space"], always=3)
 def test_directions_and_dimension_by_clarabel_and_linear_programs(name):
     X, y, beta = CASES[name]
     optima = OptimalSet(X, y, beta)

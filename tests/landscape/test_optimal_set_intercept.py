@@ -147,6 +147,7 @@ def test_vertices_of_the_tent_by_brute_force():
     assert count == len(optima.vertices()) == 6
 
 
+@pytest.mark.long
 @settings(max_examples=4)
 @given(st.integers(0, 10**6))
 def test_the_fit_is_one_from_wherever_it_is_looked_for(seed):

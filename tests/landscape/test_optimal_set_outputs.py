@@ -159,6 +159,7 @@ def test_targets_on_a_line_are_one_output(problem, intercept):
     assert len(one.vertices()) == len(three.vertices())
 
 
+@pytest.mark.long
 @settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_turned_outputs_have_the_same_set(seed):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from networks.cases import CASES, IMAGES, RELU, maps_by_loops
 from programs import draw_images, patches_by_loops
+from variants import with_long
 
 import cvxnn
 from cvxnn import Conv, Status
@@ -22,7 +23,7 @@ def solve(images, y, beta, filter_size, **options):
 
 
 @pytest.mark.parametrize("pooling", ["sum", "average", "max"])
-@pytest.mark.parametrize("bias", [True, False])
+@with_long("bias", [True, False])
 def test_one_patch_is_the_fully_connected_network(pooling, bias):
     images, y = draw_images("squared", (9, 3, 1))
     rows = images.reshape(9, 3)

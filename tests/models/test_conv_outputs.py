@@ -114,7 +114,8 @@ def lowest(patches, Y, beta, loss, *, slope, intercept, starts=10, k=8):
     return min(found)
 
 
-@with_long(
+@pytest.mark.long
+@pytest.mark.parametrize(
     ("settings", "loss", "intercept"),
     [
         ({"filter_size": 2, "slope": -1.0, "padding": 1}, SoftmaxLoss(), False),

@@ -44,7 +44,7 @@ CASES = [
 ]
 
 
-@with_long("name, program, loss, intercept", CASES, always=2, ids=lambda case: case[0])
+@with_long("name, program, loss, intercept", CASES, ids=lambda case: case[0])
 def test_the_optimum_is_that_of_the_program_of_all_blocks(name, program, loss, intercept):
     X, y = drawn(7, n=4)
     y, beta, tol = targets(name, y), 0.05, 1e-5
@@ -82,6 +82,7 @@ def test_a_changed_certificate_is_refused(tmp_path):
     assert not report.accepted and "has biases" in report.reason
 
 
+@pytest.mark.long
 def test_a_time_limit_and_a_path():
     X, y = drawn(1, n=12)
     with pytest.warns(ConvergenceWarning, match="time_limit"):

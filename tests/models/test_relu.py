@@ -31,7 +31,7 @@ def test_a_free_skip_connection_is_least_squares_where_neurons_are_too_dear():
     np.testing.assert_allclose(solution.network.skip_weights, expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("skip", ["penalised", "free"])
+@with_long("skip", ["penalised", "free"])
 def test_dependent_columns(skip):
     """A column twice, of the same length together: the same network."""
     plain = solve(X, Y, BETA, model=ReLU(0.1, skip))
@@ -108,7 +108,7 @@ def test_from_the_largest_beta_on_there_are_no_neurons_beside_an_intercept(skip)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("skip", ["penalised", "free"])
+@with_long("skip", ["penalised", "free"])
 def test_many_rows_need_no_square_of_them(skip):
     """A matrix of n x n would take 3 GB."""
     rng = np.random.default_rng(0)
@@ -138,8 +138,11 @@ def optimum_beside_a_trend(intercept):
     return beside_a_trend(intercept, tol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@with_long("intercept, limit", [(True, {"time_limit": 1e-6}), (False, {"max_iter": 1})], ids=str)
+@pytest.mark.parametrize(
+    "intercept, limit", [(True, {"time_limit": 1e-6}), (False, {"max_iter": 1})], ids=str
+)
 def test_a_first_network_has_the_best_line_beside_it(limit, intercept):
     cut, whole = beside_a_trend(intercept, **limit), optimum_beside_a_trend(intercept)
     assert whole.status is Status.OPTIMAL and cut.status is not Status.OPTIMAL

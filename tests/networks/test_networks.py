@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from networks.cases import CASES, each_case, each_kind, exact, penalty, values
 from sentences import refused
+from variants import with_long
 
 from cvxnn import (
     CircularCNN,
@@ -59,7 +60,7 @@ def test_values_are_the_formula(case):
     assert np.array_equal(case.network(case.data.tolist()), found)
 
 
-@pytest.mark.parametrize("size", [1.0, 1e8, 1e-8])
+@with_long("size", [1.0, 1e8, 1e-8])
 @each_case
 def test_the_error_covers_the_exact_objective(case, size):
     data, beta = size * case.data, 0.3

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint, milp
+from variants import with_long
 
 from cvxnn.layers.costs import Costs
 from cvxnn.layers.groups import GroupedLayer
@@ -65,8 +66,16 @@ def largest(X, v, costs):
     return np.array(found)
 
 
-@pytest.mark.parametrize("d", [2, 3])
-@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize(
+    ("name", "d"),
+    [
+        pytest.param(
+            name, d, marks=pytest.mark.long if d == 3 and name not in ("mixed", "all") else ()
+        )
+        for name in COSTS
+        for d in (2, 3)
+    ],
+)
 def test_bounds_are_the_largest_values(name, d):
     costs = COSTS[name].of(range(d))
     X, v = rows(d, seed=1)
@@ -114,7 +123,7 @@ def test_weighted_rows_are_priced_as_they_are(name):
     assert weighted.bound == pytest.approx(plain.bound, rel=1e-7)
 
 
-@pytest.mark.parametrize("name", ["mixed", "l1", "all l1"])
+@with_long("name", ["mixed", "l1", "all l1"])
 def test_groups_that_are_skipped_are_below_the_threshold(name):
     X, v = rows(3)
     layer = GroupedLayer(X, ((0, 2), (1, 2), (0, 1, 2)), COSTS[name])

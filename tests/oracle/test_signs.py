@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from row_kinds import KINDS, seeds
 from scipy.optimize import lsq_linear
+from variants import with_long
 
 from cvxnn import interrupts
 from cvxnn.array_types import FloatArray
@@ -49,7 +50,7 @@ def largest_over_subsets(X: FloatArray, v: FloatArray) -> float:
 
 
 @pytest.mark.parametrize("kind", [KINDS["gaussian"], KINDS["parallel"], signs_of_rows])
-@pytest.mark.parametrize("d", [7, 10, 13])
+@with_long("d", [10, 7, 13])
 def test_bound_in_high_rank(kind, d):
     for seed in range(3):
         rng = np.random.default_rng([d, seed])

@@ -89,7 +89,7 @@ def test_degenerate_data(kind, seed, n, d):
     check_against_brute_force(X * decades(np.random.default_rng(seed), n, 1))
 
 
-@pytest.mark.parametrize("kind", [integers, CONCURRENT, KINDS["parallel"]])
+@with_long("kind", [integers, CONCURRENT, KINDS["parallel"]])
 @with_long(("n", "d"), [(8, 4), (7, 5)])
 def test_degenerate_data_of_higher_rank(kind, n, d):
     for seed in range(2):

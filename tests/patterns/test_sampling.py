@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import SMALL_PROBLEMS, arrangement, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, arrangement, each_with_long, with_bias
 
 from cvxnn.errors import InputError
 from cvxnn.patterns import sample_patterns
@@ -13,7 +13,7 @@ schemes = pytest.mark.parametrize("scheme", ["gaussian", "data"])
 
 
 @schemes
-@pytest.mark.parametrize("problem", SMALL_PROBLEMS, ids=problem_ids)
+@each_with_long(SMALL_PROBLEMS)
 def test_every_sample_is_a_pattern(problem, scheme):
     patterns = sample_patterns(problem.X, 200, 0, scheme=scheme)
     found = {row.tobytes() for row in patterns.packed}
@@ -24,9 +24,7 @@ def test_every_sample_is_a_pattern(problem, scheme):
 
 
 # Where more than r - 1 hyperplanes meet in a ray, as on a grid, some patterns are rare.
-@pytest.mark.parametrize(
-    "problem", [p for p in SMALL_PROBLEMS if not p.name.startswith("grid")], ids=problem_ids
-)
+@each_with_long([p for p in SMALL_PROBLEMS if not p.name.startswith("grid")])
 def test_the_data_scheme_finds_every_pattern_in_the_end(problem):
     complete = arrangement(problem)
     patterns = sample_patterns(problem.X, 40 * len(complete), 0, scheme="data")

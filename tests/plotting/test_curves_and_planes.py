@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from plotting.figures import FIGURES, LINE, NETWORK, PLANE, PLANE_NETWORK, make_search
 from sentences import refused
+from variants import with_long
 
 from cvxnn import plotting
 from cvxnn.errors import InputError
@@ -218,7 +219,7 @@ def test_the_axes_given_are_drawn_on_and_returned(name):
     assert FIGURES[name](ax) is ax and ax.get_xlabel() and ax.get_ylabel()
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@with_long("name", FIGURES, always=3)
 def test_the_legend_is_inside_the_figure_and_covers_no_data(name):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sentences import refused
+from variants import with_long
 
 from cvxnn import ConvolutionalNetwork, TwoLayerNetwork
 from cvxnn.plotting import plot_filters
@@ -35,7 +36,7 @@ def test_the_most_important_filter_comes_first():
     assert drawn == [[[3.0, 4.0]], [[1.0, 0.0]], [[0.0, 2.0]]]
 
 
-@pytest.mark.parametrize("shape", [(3, 2, 1), (2, 2, 3), (4, 2)])
+@with_long("shape", [(3, 2, 1), (2, 2, 3), (4, 2)])
 def test_every_channel_is_a_picture_on_one_symmetric_scale(shape):
     figure = plot_filters(network(5, *shape), max_filters=4)
     images = [image for ax in figure.axes for image in ax.get_images()]

@@ -145,9 +145,8 @@ def levels(blocks, admm):
     ]
 
 
-@pytest.mark.parametrize(
-    ("size", "n_workers"), [(10, 1), pytest.param(5, 4, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("size", "n_workers"), [(10, 1), (5, 4)])
 def test_children_inherit_the_bound_and_what_is_fixed_is_nothing(size, n_workers):
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((10, 3)), rng.standard_normal(10)

@@ -113,7 +113,8 @@ LOSSES = {
 }
 
 
-@with_long("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.long
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_every_loss(loss):
     X, y = plane(30)
     y = np.where(y > 0.0, 1.0, -1.0) if loss.has_labels else y
@@ -141,7 +142,8 @@ def test_equal_parts_lose_nothing():
     assert sum(bounds) == pytest.approx(3.0 * solution.objective, rel=2e-6)
 
 
-@with_long("n_parts", [6, 1])
+@pytest.mark.long
+@pytest.mark.parametrize("n_parts", [6, 1])
 def test_any_number_of_parts(n_parts):
     """One, and one row each."""
     X, y = plane(6)
@@ -174,7 +176,8 @@ def test_the_result_does_not_depend_on_the_number_of_threads():
     assert (one.V == three.V).all() and (one.bounds == three.bounds).all()
 
 
-@with_long(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
+@pytest.mark.long
+@pytest.mark.parametrize(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
 def test_units_of_the_data(rows, targets):
     X, y = ring(15)
     plain = Problem.of(Layer(X), y, 1.0, SquaredLoss())

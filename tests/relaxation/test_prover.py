@@ -108,6 +108,7 @@ def test_units_of_the_data(rows, targets):
     assert bounds[1] / targets**2 == pytest.approx(bounds[0], rel=1e-12)
 
 
+@pytest.mark.long
 def test_it_stops_at_the_tolerance_or_where_it_gains_no_more(monkeypatch):
     X, y = small()
     beta = 0.3 * cvxnn.largest_beta(X, y)
@@ -170,6 +171,7 @@ def test_rows_of_zeros():
     assert improved(problem, Neurons.none(2), most=30).bound(problem) == pytest.approx(1.5)
 
 
+@pytest.mark.long
 def test_rows_of_zeros_cost_no_bound():
     """Beside others they add their loss to the optimum, and to the bound."""
     X, y = small()

@@ -43,7 +43,8 @@ def ascent(X, w, rng, starts=40):
     return np.vstack(found)
 
 
-@with_long("seed", range(3))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
 def test_never_below_what_is_found_on_nasty_instances(seed):
     rng = np.random.default_rng(seed)
     for _ in range(133):
@@ -148,6 +149,7 @@ def test_any_factor_proves_something_true():
         assert proven(X[None], w[None], arrow) >= truth * (1.0 - 1e-14)
 
 
+@pytest.mark.long
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(-300, 300), st.integers(-300, 300))
 def test_units_of_the_data_scale_the_bound(seed, rows_exponent, weights_exponent):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from relaxation_instances import random_moments
-from variants import with_long
 
 from cvxnn.losses import SquaredLoss
 from cvxnn.problems import Neurons
@@ -59,7 +58,8 @@ def test_states_are_joined_and_taken():
         assert np.array_equal(getattr(again, name), getattr(state, name))
 
 
-@with_long("n_workers", [6, 1])
+@pytest.mark.long
+@pytest.mark.parametrize("n_workers", [6, 1])
 def test_merged_blocks_come_to_a_tighter_bound(n_workers):
     rng = np.random.default_rng(0)
     X, y, beta = rng.standard_normal((8, 3)), rng.standard_normal(8), 0.5

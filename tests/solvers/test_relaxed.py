@@ -74,7 +74,7 @@ def bounded(problem, neurons, *, intercept=False, most=200, **settings):
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
-@with_long(("name", "loss"), PAIRS, always=3)
+@with_long(("name", "loss"), PAIRS)
 def test_never_above_the_program_written_out_and_close(name, loss):
     model, _, intercept = CASES[name]
     patches, data, y = draw(name, loss)
@@ -180,6 +180,7 @@ def test_never_above_the_optimum_beside_a_line_of_nasty_rows(skip):
     assert checked >= 3
 
 
+@pytest.mark.long
 def test_weights_of_rows_beside_an_intercept():
     X, y = np.random.default_rng(0).standard_normal((2, 12, 3))
     y, weights = np.abs(y[:, 0]), np.exp2(np.arange(12.0) / 4.0 - 2.0)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perceptrons import perceptron
-from problems import SMALL_PROBLEMS, problem_ids, with_bias
+from problems import SMALL_PROBLEMS, each_with_long, with_bias
 from sklearn.neural_network import MLPRegressor
+from variants import with_long
 
 from cvxnn import to_torch
 from cvxnn.certificates import spectral_proof
@@ -116,7 +117,7 @@ def test_trained_and_perturbed_networks_by_every_route(route):
     assert_consistent(certificate, data, TARGET)
 
 
-@pytest.mark.parametrize("problem", [p for p in SMALL_PROBLEMS if len(p.X) <= 50], ids=problem_ids)
+@each_with_long([p for p in SMALL_PROBLEMS if len(p.X) <= 50])
 def test_every_problem(problem):
     rng = np.random.default_rng(3)
     d = problem.X.shape[1]
@@ -253,7 +254,7 @@ def test_ctrl_c_keeps_the_bound_so_far(monkeypatch):
         assert_consistent(certificate, ONES, TARGET)
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("size_X", "size_y", "loss"),
     [
         (1e40, 1e40, SquaredLoss),
@@ -262,6 +263,7 @@ def test_ctrl_c_keeps_the_bound_so_far(monkeypatch):
         (1e-80, 1e-80, HuberLoss),
         (1e80, 1e80, HuberLoss),
     ],
+    always=2,
 )
 def test_every_scale_is_certified_alike(size_X, size_y, loss):
     weight = np.sqrt(size_y / size_X)

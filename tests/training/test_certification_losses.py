@@ -46,7 +46,7 @@ def assert_neuron_holds(
     assert neuron.size == pytest.approx(best.x, rel=1e-5)
 
 
-@with_long("name, d", [*zip(NAMES, (2, 3, 2, 3), strict=True)], always=3, ids=str)
+@with_long("name, d", [*zip(NAMES, (2, 3, 2, 3), strict=True)], ids=str)
 def test_the_bound_is_the_optimum_of_the_full_program(name, d):
     X, y = data(d)
     y, loss = target_for(name, y), as_loss(name)

@@ -68,7 +68,7 @@ def improvable(solutions):
     }
 
 
-@with_long(("loss", "intercept"), CASES, always=3)
+@with_long(("loss", "intercept"), CASES)
 def test_an_optimal_network_is_proven_with_the_bound_of_its_training(solutions, loss, intercept):
     solution = solutions[loss, intercept]
     certificate = certify(solution.network, X, TARGETS[loss], BETA, loss=loss)
@@ -87,7 +87,7 @@ def test_the_bound_is_that_of_solve_to_rounding(solutions):
     assert found.dual_bound == pytest.approx(same.dual_bound, rel=1e-7)
 
 
-@pytest.mark.parametrize(("loss", "intercept"), CASES)
+@with_long(("loss", "intercept"), CASES, always=2)
 def test_a_perturbed_network_is_improved(solutions, improvable, loss, intercept):
     Y, best = TARGETS[loss], solutions[loss, intercept]
     certificate = improvable[loss, intercept]
@@ -149,6 +149,7 @@ def test_certificates_are_saved_and_checked(improvable, loss, intercept, tmp_pat
     assert report.objective == pytest.approx(objective(network, loss), rel=1e-12)
 
 
+@pytest.mark.long
 def test_weights_of_rows_are_repetitions(solutions):
     network = perturbed(solutions["softmax", True].network)
     counts = 1 + np.arange(24) % 3
@@ -232,7 +233,8 @@ def test_a_regressor_of_two_targets():
     assert "loss_ that it reports is their mean" in " ".join(found.notes)
 
 
-@with_long("kind", [MLPRegressor, MLPClassifier])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
 def test_beta_is_alpha_for_several_outputs_as_well(kind):
     # Without gradients of scikit-learn's loss: at its end the slope of ours is 0 for the weights
     # that both penalise alike, along their scale.

@@ -8,7 +8,7 @@ from variants import with_long
 import cvxnn
 
 
-@with_long("seed", range(8), always=2)
+@with_long("seed", range(8))
 def test_the_interval_holds_the_optimum_of_all_blocks(seed):
     X, y = drawn(seed, n=4)
     beta = 0.03 * cvxnn.largest_beta(X, y)

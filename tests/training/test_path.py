@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from contracts.cases import CASES, FEW, SLOW, first_of_their_kind
-from problems import PROBLEMS, problem_ids, problem_named
+from problems import PROBLEMS, each_with_long, problem_named
 
 import cvxnn
 from cvxnn import largest_beta, regularization_path
@@ -71,7 +71,7 @@ def test_a_path_refuses_a_method_that_the_model_has_not():
         regularization_path(np.eye(4), np.ones(4), 2, model="circular_conv", method="sampled")
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=problem_ids)
+@each_with_long(PROBLEMS)
 def test_path_starts_where_the_zero_network_is_optimal(problem):
     start = largest_beta(problem.X, problem.y)
     cells = CellOracle(problem.X, enumerate_patterns(problem.X))

@@ -104,7 +104,8 @@ def test_a_search_that_takes_all_its_time_leaves_some_for_the_proof():
     assert run._search_deadline() is run._deadline
 
 
-@with_long(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
+@pytest.mark.long
+@pytest.mark.parametrize(("loss", "beta"), [("logistic", 15.0), ("huber", 40.0)])
 def test_other_losses_and_an_intercept(loss, beta):
     y = np.where(Y > 0.3, 1.0, -1.0) if loss == "logistic" else Y + 100.0
     gaps = [
@@ -146,6 +147,7 @@ def test_a_callback_that_raises_within_the_proof():
     assert solution.status is Status.INTERRUPTED and solution.gap < np.inf
 
 
+@pytest.mark.long
 def test_the_warning_says_what_narrows_the_gap():
     with pytest.warns(ConvergenceWarning, match="fewer or projected features narrow it"):
         cvxnn.solve(X, Y, BETA, method=Global(proof_time=0.5))

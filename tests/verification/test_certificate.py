@@ -87,7 +87,8 @@ def test_certificates_of_every_kind_of_network(case, loss):
     assert report.bound <= cases.lowest(case.name, loss) * (1.0 + 1e-9)
 
 
-@with_long("loss", ["logistic", "squared", cvxnn.HuberLoss(0.5)])
+@pytest.mark.long
+@pytest.mark.parametrize("loss", ["logistic", "squared", cvxnn.HuberLoss(0.5)])
 def test_weights_and_intercepts(plane, loss):
     X, y = plane
     y = np.sign(y) if loss == "logistic" else y
@@ -388,6 +389,7 @@ def test_registries():
     assert {model.kind for model in CHECKED.values()} == set(CHECKED)
 
 
+@pytest.mark.long
 def test_multipliers_of_rows_of_zeros():
     """Their weights move no bound: what a neuron makes of them is 0."""
     case = tampering.relaxed_case(seconds=0.3)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from solvers.parallel.three_layers import drawn, problem_of
+from variants import with_long
 
 import cvxnn
 from cvxnn.errors import InputError
@@ -90,7 +91,7 @@ def values_of(X, v, rng, count=2000):
     return np.maximum(np.einsum("knj,kj->kn", first, b), 0.0) @ v / sizes
 
 
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4))
 def test_tampered_numbers_prove_less_and_never_too_much(proven, seed):
     X, proof = proven
     rng, evidence = np.random.default_rng(seed), proof.evidence

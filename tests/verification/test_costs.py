@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from programs import Constrained
 from sentences import refused
+from variants import with_long
 
 from cvxnn import ReLU, TwoLayerNetwork
 from cvxnn.verification import BoundCertificate
@@ -58,7 +59,7 @@ def sampled(X, v, costs):
     return best
 
 
-@pytest.mark.parametrize("d", [2, 3])
+@with_long("d", [2, 3])
 @each_setting
 def test_the_bound_is_next_to_the_largest_of_dense_directions(settings, d):
     rng = np.random.default_rng(d)
@@ -148,7 +149,7 @@ def problem(seed=0, n=7):
     return X, 2.0 * np.abs(X[:, 0]) - X[:, 1] + 0.3 * rng.standard_normal(n)
 
 
-@pytest.mark.parametrize("features", [None, 1])
+@with_long("features", [None, 1])
 @each_setting
 def test_the_dual_point_of_a_conic_program_proves_its_optimum(settings, features):
     X, y = problem()
@@ -164,7 +165,7 @@ def test_the_dual_point_of_a_conic_program_proves_its_optimum(settings, features
     assert again.verify(X, y).accepted and again.recorded(X, y) is again
 
 
-@pytest.mark.parametrize(
+@with_long(
     "changed",
     [
         {"monotonic_cst": None},
@@ -176,6 +177,7 @@ def test_the_dual_point_of_a_conic_program_proves_its_optimum(settings, features
         {"features": None},
     ],
     ids=str,
+    always=3,
 )
 def test_a_certificate_of_larger_classes_proves_less(changed):
     X, y = problem(3)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sentences import refused
+from variants import with_long
 
 from cvxnn.verification.angles import largest_in_plane
 from cvxnn.verification.arcs import bound_in_plane
@@ -32,7 +33,7 @@ def rows_of(kind, n, rng):
     return np.column_stack([rng.standard_normal(n), 1e-9 * rng.standard_normal(n)])
 
 
-@pytest.mark.parametrize("kind", ["normal", "whole", "far", "equal", "one column", "thin"])
+@with_long("kind", ["normal", "whole", "far", "equal", "one column", "thin"], always=3)
 def test_a_bound_by_floats_is_that_of_whole_numbers(kind):
     rng = np.random.default_rng(0)
     for trial in range(150):

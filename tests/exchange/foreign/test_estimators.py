@@ -49,7 +49,7 @@ def with_network(model):
         cvxnn.ConvexReLUClassifierCV(betas=[1.0, 0.5], cv=2),
     ],
     ids=str,
-    always=4,
+    always=2,
 )
 def test_estimators_are_certified_as_they_were_trained(model, hidden_bias):
     target = LABELS if hasattr(model, "class_weight") else Y

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracle.quantized.test_tree import drawn, each_kind
 from solvers.quantized.sign_networks import all_signs
+from variants import with_long
 
 from cvxnn.oracle.quantized.semidefinite import (
     largest_eigenvalue,
@@ -23,7 +24,7 @@ def best_multipliers(N):
 
 
 @each_kind
-@pytest.mark.parametrize("d", [1, 2, 4, 7])
+@with_long("d", [1, 2, 4, 7], always=2)
 def test_the_bound_is_above_all_values(kind, d):
     rng = np.random.default_rng(d)
     for seed in range(4):

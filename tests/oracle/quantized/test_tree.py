@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from solvers.quantized.sign_networks import all_signs
+from variants import with_long
 
 from cvxnn.interrupts import Deadline, deferred_interrupts
 from cvxnn.oracle.quantized.tree import widest
@@ -36,7 +37,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @each_kind
-@pytest.mark.parametrize("d", [1, 2, 3, 5, 9])
+@with_long("d", [1, 2, 3, 5, 9], always=3)
 def test_the_bound_is_the_largest_value_of_all_signs(kind, d):
     for seed in range(5):
         N = drawn(seed, d, kind)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from relaxation_instances import random_moments
 from scipy.optimize import minimize
-from variants import with_long
 
 from cvxnn.losses import HuberLoss, SoftmaxLoss, SquaredLoss, WeightedLoss
 from cvxnn.problems import Neurons
@@ -91,7 +90,8 @@ PROGRAMS = {
 }
 
 
-@with_long("name, size, n_workers", [("softmax", 4, 1), ("squared", 8, 4)], ids=str)
+@pytest.mark.long
+@pytest.mark.parametrize("name, size, n_workers", [("softmax", 4, 1), ("squared", 8, 4)], ids=str)
 def test_it_comes_to_the_value_of_the_relaxation(name, size, n_workers):
     rng = np.random.default_rng(3)
     X, Y, beta = rng.standard_normal((8, 2)), rng.standard_normal((8, 2)), 0.5

@@ -68,7 +68,6 @@ ORDER += [k for k in range(len(CASES)) if k not in ORDER]
 @with_long(
     "name, d, c, weighted, intercept, block",
     [(*CASES[k], block) for k, block in zip(ORDER, cycle((5, 12, 5, 12, 12)), strict=False)],
-    always=len(LOSSES),
 )
 def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
     loss = LOSSES[name]
@@ -89,6 +88,7 @@ def test_never_above_the_optimum(name, d, c, weighted, intercept, block):
         assert all(math.fsum(row) == 0.0 for row in proof.V)
 
 
+@pytest.mark.long
 def test_an_output_of_zeros_changes_little():
     """One output and a second one that is 0: the same optimum, and bounds next to each other."""
     X, Y = drawn(4, SquaredLoss())
@@ -146,7 +146,8 @@ def test_a_readout(slope):
     assert proof.bounds[0] >= np.linalg.norm(proof.V.T @ layer.activations(units), axis=0).max()
 
 
-@with_long(
+@pytest.mark.long
+@pytest.mark.parametrize(
     "loss, intercept", [(SoftmaxLoss(), True), (SquaredLoss(), False)], ids=["softmax", "squared"]
 )
 def test_rows_of_zeros_and_copies(loss, intercept):
@@ -165,7 +166,7 @@ def test_no_rows_at_all_say_anything():
     assert improved(problem, Neurons.none(2, 2)).bound(problem) == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
+@with_long(("rows", "targets"), [(2.0**200, 2.0**-150), (2.0**-300, 2.0**100)])
 def test_units_of_the_data(rows, targets):
     X, Y = drawn(8, SquaredLoss())
     plain = Problem(Layer(X), Y, 0.3, SquaredLoss())
@@ -177,7 +178,7 @@ def test_units_of_the_data(rows, targets):
     assert two == pytest.approx(one * targets**2, rel=1e-9)
 
 
-@pytest.mark.parametrize("beta", [1e-140, 1e-12, 1e140])
+@with_long("beta", [1e-140, 1e-12, 1e140])
 @pytest.mark.parametrize("loss", [SquaredLoss(), SoftmaxLoss()])
 def test_any_beta(beta, loss):
     X, Y = drawn(9, loss)

@@ -37,7 +37,8 @@ def largest_norm(X, V, rng):
     return float(norms(X, V, directions).max())
 
 
-@with_long("seed", range(3))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
 def test_never_below_what_is_found_on_nasty_instances(seed):
     rng = np.random.default_rng(seed)
     for _ in range(50):
@@ -82,7 +83,7 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("c", UNITS)
+@with_long("c", UNITS)
 def test_the_claims_in_rational_numbers(c):
     """Every step of the derivation, for output weights and directions of grids."""
     rng = np.random.default_rng(7)

@@ -113,7 +113,8 @@ def test_it_is_not_above_the_program_of_all_blocks_and_near_the_leaves_without_c
     assert found >= joint.proven * 0.9
 
 
-@with_long("seed", range(2))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2))
 def test_no_local_search_is_below_it_in_high_rank(seed):
     X, y = drawn(seed, n=30, d=8)
     beta = 0.2 * cvxnn.largest_beta(X, y)
@@ -125,6 +126,7 @@ def test_no_local_search_is_below_it_in_high_rank(seed):
     assert quick_proof(X, problem.residual_at_zero).bound(problem) < 0.7 * best
 
 
+@pytest.mark.long
 def test_rows_that_are_nothing_or_equal_do_no_harm():
     X = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0], [-1.0, 2.0]])
     y = np.array([1.0, -0.5, 3.0, 2.0])
@@ -134,6 +136,7 @@ def test_rows_that_are_nothing_or_equal_do_no_harm():
     assert 0.9 * two.objective <= found <= two.objective
 
 
+@pytest.mark.long
 def test_a_start_with_sub_networks_and_a_loss_of_labels():
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((12, 3)), np.sign(rng.standard_normal(12))

@@ -94,7 +94,7 @@ def check(problem, search, optimum, *, intercept=False, tol=1e-6):
 
 
 @with_long("groups", GROUPS)
-@pytest.mark.parametrize("name", COSTS)
+@with_long("name", COSTS, always=4)
 def test_the_optimum_is_that_of_the_conic_program(name, groups):
     cp = pytest.importorskip("cvxpy")
     X, y = rows()

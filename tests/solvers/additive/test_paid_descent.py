@@ -117,6 +117,7 @@ def test_an_entry_leaves_zero_where_it_is_pulled():
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in COSTS if name != "all"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["all", *LONG])
 def test_high_ranks_have_a_good_network_and_a_bound(name):
     """Beyond the rank of proofs that end: near L-BFGS from many starts, and a bound below."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from variants import with_long
 
 from cvxnn.interrupts import Deadline, OutOfTimeError
 from cvxnn.layers.groups import GroupedLayer
@@ -38,7 +39,7 @@ def run(search, tol=1e-9):
     return bounds, objectives
 
 
-@pytest.mark.parametrize("few_rows", [0, 3000])
+@with_long("few_rows", [0, 3000])
 @pytest.mark.parametrize("groups", [((0, 3), (1, 3), (2, 3)), ((0, 3), (1, 2, 3))])
 def test_every_round_has_a_bound_and_a_network(few_rows, groups, monkeypatch):
     monkeypatch.setattr(room, "_FEW_ROWS", few_rows)

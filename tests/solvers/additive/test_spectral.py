@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from variants import with_long
 
 from cvxnn.certificates import spectral_proof
 from cvxnn.interrupts import UNLIMITED, Deadline
@@ -49,7 +50,7 @@ def test_values_are_the_bounds_and_gradients_their_slopes(name):
         assert (ahead - behind) / (2.0 * step) == pytest.approx(slope, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", COSTS)
+@with_long("name", COSTS, always=2)
 def test_it_proves_more_than_where_it_begins(name):
     problem = problem_of(name)
     found = spectral_dual_point(problem, problem.y, UNLIMITED)

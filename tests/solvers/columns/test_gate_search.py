@@ -137,6 +137,7 @@ def test_a_system_without_a_solution_ends_the_search(monkeypatch):
     assert (search.neurons, search.objective, search.bound) == (neurons, objective, bound)
 
 
+@pytest.mark.long
 def test_rounds_count_as_stalled_once_smoothing_costs_nothing():
     # Nothing can reach a gap of 0: rounding ends it.
     _, _, _, search = random_search()

@@ -39,7 +39,7 @@ def objective(problem, neurons):
     return problem.value(f, float(neurons.sizes.sum()))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@with_long("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("intercept", [False, True])
 def test_at_rest_the_slope_of_every_neuron_is_beta(dtype, intercept):
     X, y = planted(400)
@@ -100,7 +100,7 @@ def test_no_neurons_stay_none():
 
 
 @with_long("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 @pytest.mark.parametrize("loss", ["squared", "huber", "softmax"])
 def test_at_rest_the_pull_of_every_neuron_is_beta_times_its_outputs(dtype, intercept, loss):
     X, Y = planted_outputs(400, loss=loss)
@@ -120,7 +120,7 @@ def test_at_rest_the_pull_of_every_neuron_is_beta_times_its_outputs(dtype, inter
         assert (np.abs(left.sum(axis=0)) <= 1e-2 * np.abs(left).sum(axis=0)).all()
 
 
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 def test_steps_on_tiles_come_near_for_several_outputs_too(intercept):
     X, Y = planted_outputs(6000)
     problem = Problem(Layer(X), Y, 20.0, as_loss("squared"))

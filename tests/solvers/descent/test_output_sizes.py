@@ -4,6 +4,7 @@ import cvxpy
 import numpy as np
 import pytest
 from planted_rows import planted_outputs
+from variants import with_long
 
 from cvxnn.layers import Layer
 from cvxnn.losses import WeightedLoss, as_loss
@@ -67,9 +68,7 @@ def test_of_squares_they_are_the_optimum_of_cvxpy(intercept, is_weighted, monkey
         np.testing.assert_allclose(found.intercept, b.value[0], atol=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("name", "intercept"), [("softmax", True), ("huber", True), ("squared_hinge", False)]
-)
+@with_long(("name", "intercept"), [("softmax", True), ("huber", True), ("squared_hinge", False)])
 def test_again_and_again_they_come_to_rest_where_slopes_are_beta(name, intercept):
     X, Y = planted_outputs(80, 5, loss=name)
     loss = as_loss(name)

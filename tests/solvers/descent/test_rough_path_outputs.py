@@ -107,6 +107,7 @@ def test_no_start_of_a_local_method_comes_lower(loss):
     assert found <= 1.01 * min(reached)
 
 
+@pytest.mark.long
 def test_an_output_without_a_target_changes_nothing():
     X, y = planted(80, 3)
     path = path_on(X, np.column_stack([y, np.zeros(80)]))

@@ -118,7 +118,8 @@ def test_a_deadline_ends_it_with_the_best_so_far():
     assert search.objective <= before and len(search.neurons) > 0
 
 
-@with_long(
+@pytest.mark.long
+@pytest.mark.parametrize(
     "name, is_weighted", [("poisson", True), *((loss, True) for loss in LOSSES[1:])], ids=str
 )
 def test_other_losses_with_and_without_weights(name, is_weighted):
@@ -157,7 +158,7 @@ def test_solve_begins_with_it_in_high_rank(loss, monkeypatch):
     assert solution.objective <= rough.objective <= 1.02 * solution.objective
 
 
-@with_long("name", (*LOSSES, *COUNTS), always=2)
+@with_long("name", (*LOSSES, *COUNTS))
 def test_with_an_intercept_the_residual_sums_to_zero(name):
     X, y = planted()
     loss = as_loss(name)

@@ -96,7 +96,7 @@ def test_no_prediction_of_a_network_of_size_one_is_longer_than_its_bound(kind, s
 
 
 @any_kind
-@with_long("loss", LOSSES, always=2)
+@with_long("loss", LOSSES)
 @given(
     n=st.integers(1, 6),
     K=st.integers(1, 4),

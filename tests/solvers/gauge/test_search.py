@@ -5,6 +5,7 @@ import pytest
 from programs import LOSSES
 from scipy.linalg import dft
 from solvers.gauge.linear_networks import Circular, Patches, any_kind, drawn, problem_of, solved
+from variants import with_long
 
 from cvxnn.interrupts import Deadline
 from cvxnn.losses import as_loss
@@ -16,7 +17,7 @@ any_loss = pytest.mark.parametrize("loss", LOSSES)
 
 @any_kind
 @any_loss
-@pytest.mark.parametrize("shape", [(12, 4, 3), (12, 1, 5)], ids=str)
+@with_long("shape", [(12, 4, 3), (12, 1, 5)], ids=str)
 @pytest.mark.parametrize("beta", [0.02, 0.7])
 def test_the_neurons_attain_the_optimum_of_the_program(kind, loss, shape, beta):
     rows, y = drawn(kind, loss, *shape)

@@ -107,13 +107,13 @@ def test_random_starts_are_not_below():
     assert solution.dual_bound <= lowest
 
 
-@pytest.mark.parametrize(
+@with_long(
     "change",
     [
         lambda X: 1e-90 * X, lambda X: 1e90 * X, lambda X: 0.0 * X,
         lambda X: X[np.arange(len(X)) // 3], lambda X: X[:1], lambda X: np.repeat(X[:, :1], 4, 1),
     ],
-    ids=["tiny", "huge", "nothing", "equal images", "one image", "equal patches"],
+    ids=["tiny", "huge", "nothing", "equal images", "one image", "equal patches"], always=3,
 )  # fmt: skip
 def test_no_bound_is_wrong_on_difficult_images(change, monkeypatch):
     X, y = draw(6, 4)

@@ -61,7 +61,8 @@ def test_the_bound_has_the_digits_of_the_objective(seed):
     assert solution.status is Status.OPTIMAL
 
 
-@with_long("seed", [5, 7])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [5, 7])
 def test_rounds_do_not_drown_in_neurons(seed):
     # With more than n c of them nothing brings them to rest, and the search stalls.
     rng = np.random.default_rng(seed)
@@ -108,7 +109,7 @@ ROWS = [(3, True), (2, False), (3, False), (2, True)]
 PAIRS = [(*LOSSES[k % 3], *ROWS[k % 4]) for k in range(6)]
 
 
-@with_long("loss, c, d, intercept", PAIRS, always=3, ids=str)
+@with_long("loss, c, d, intercept", PAIRS, ids=str)
 def test_no_local_search_is_below_the_bound(loss, c, d, intercept):
     X, Y = drawn(15, d, c, 3, labels=loss.has_labels)
     solution = solve(X, Y, 0.3, loss=loss, tol=1e-5, intercept=intercept)
@@ -180,6 +181,7 @@ def test_targets_far_from_zero_keep_their_digits_beside_an_intercept():
     assert far.status is Status.OPTIMAL
 
 
+@pytest.mark.long
 def test_warm_starts_and_units():
     X, Y = drawn(40, 3, 2, 9)
     first = solve(X, Y, 0.3)

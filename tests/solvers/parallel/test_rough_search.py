@@ -82,6 +82,7 @@ def test_the_objective_is_that_of_the_weights():
     assert search.bound <= search.objective
 
 
+@pytest.mark.long
 def test_an_intercept_is_searched_with_the_sub_networks():
     X, y = table()
     y = y + 3.0
@@ -185,6 +186,7 @@ def test_low_rank_and_few_rows_are_searched_with_oracles():
     assert isinstance(opened(80, 8), RoughSubNetworkSearch)
 
 
+@pytest.mark.long
 def test_a_loss_with_kinks_and_one_of_labels():
     X, y = table(70, 7)
     labels = np.sign(y)

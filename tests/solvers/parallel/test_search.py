@@ -62,9 +62,10 @@ def test_targets_of_one_sign_need_two_layers_only():
     assert search.bound <= two.objective
 
 
-@pytest.mark.parametrize(
+@with_long(
     "change",
     ["zero rows", "equal rows", "one row", "one feature", "rank one", "tall column"],
+    always=2,
 )
 def test_degenerate_rows_are_certified(change):
     X, y = drawn(3, n=5)

@@ -77,11 +77,12 @@ def check(X: FloatArray, y: FloatArray, beta: float, tol: float = 1e-6) -> cvxnn
     return solution
 
 
+@pytest.mark.long
 def test_small_beta_and_large_targets():
     assert check(*fourth_power()).objective == pytest.approx(588119381.6, rel=1e-8)
 
 
-@pytest.mark.parametrize(("n", "expected"), [(500, 305.016236), (5000, 2579.29430)])
+@with_long(("n", "expected"), [(500, 305.016236), (5000, 2579.29430)])
 def test_timestamps(n, expected):
     assert check(*year_of_days(n)).objective == pytest.approx(expected, rel=1e-6)
 

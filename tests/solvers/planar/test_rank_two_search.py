@@ -5,6 +5,7 @@ import pytest
 from least_squares import assert_claims, least_squares, network_of
 from problems import PROBLEMS, Problem, optimum_of, problem_ids, problem_named, with_bias
 from reference import solve_with_clarabel
+from variants import with_long
 
 from cvxnn.array_types import FloatArray
 from cvxnn.interrupts import Deadline
@@ -89,7 +90,7 @@ def test_many_rows(share):
     assert np.abs(np.maximum(X @ units.T, 0.0).T @ search.dual_point).max() <= largest
 
 
-@pytest.mark.parametrize("seed", range(4))
+@with_long("seed", range(4))
 def test_near_interpolation(seed):
     rng = np.random.default_rng(seed)
     X, y = with_bias(rng.standard_normal(60)), np.sign(rng.standard_normal(60))

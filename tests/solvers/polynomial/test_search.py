@@ -99,7 +99,7 @@ def test_shapes_at_the_edge(shape):
     assert solution.n_neurons <= 2 * (shape[1] + 1)
 
 
-@with_long("share", [0.1, 1e-3], always=1)
+@with_long("share", [0.1, 1e-3])
 def test_many_features_need_few_neurons(share):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((400, 30))
@@ -145,7 +145,7 @@ def test_an_activation_that_is_nearly_the_intercept(seed):
 
 
 @with_long("share", [1e-5, 1e-6, 1e-8], always=2)
-@pytest.mark.parametrize("seed", range(2))
+@with_long("seed", range(2))
 def test_small_betas(seed, share):
     rng = np.random.default_rng(seed)
     X, y = rng.integers(-3, 4, (12, 3)).astype(float), rng.integers(-3, 4, 12).astype(float)

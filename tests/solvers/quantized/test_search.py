@@ -82,6 +82,7 @@ def hurried(X, y, beta, **options):
         return cvxnn.solve(X, y, beta, model="quantized", **options)
 
 
+@pytest.mark.long
 def test_many_features_have_a_proven_gap():
     X, y = drawn(0, 200, 50)
     beta = 0.2 * cvxnn.largest_beta(X, y, model="quantized", time_limit=0.3)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from planted_rows import planted, planted_outputs
+from variants import with_long
 
 from cvxnn.interrupts import Deadline
 from cvxnn.layers import Layer
@@ -60,7 +61,7 @@ class SeveralMemories(SegmentedRows):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("intercept", [False, True])
+@with_long("intercept", [False, True])
 def test_a_search_ends_with_the_same_bits_in_several_memories(outputs, intercept, monkeypatch):
     monkeypatch.setattr(segmented, "LENGTH", 64)
     X, Y = planted(900) if outputs == 1 else planted_outputs(900)

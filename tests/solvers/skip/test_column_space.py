@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from variants import with_long
 
 from cvxnn import ReLU, solve
 from cvxnn.results import Status
@@ -92,8 +91,9 @@ def test_timestamps_of_a_tenth_of_a_second():
     assert solution.objective <= 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@with_long("weight", [1e-10, 1.0])
+@pytest.mark.parametrize("weight", [1e-10, 1.0])
 def test_columns_that_one_light_row_tells_apart(weight):
     """The difference of two columns fits the only target: the optimum is 0."""
     x = np.arange(1.0, 6.0)

@@ -31,7 +31,7 @@ def penalised(
     return PenalisedSkipSearch(problem, open_search or opener(deadline))
 
 
-@with_long("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)], always=2)
+@with_long("slope, loss", [*zip((0.0, 0.2, -1.0, 0.0), LOSSES, strict=True)])
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     search = penalised(loss, slope)
@@ -70,6 +70,7 @@ def test_the_optimum_is_the_least_over_eta():
     assert found.fun >= search.bound
 
 
+@pytest.mark.long
 def test_a_step_is_a_round_of_one_search_and_each_starts_from_the_best_network():
     starts: list[Neurons | None] = []
     stepped: list[int] = []

@@ -38,7 +38,7 @@ def profiled(loss: str | Loss, X: FloatArray, y: FloatArray) -> ProfiledProblem:
 
 
 @pytest.mark.parametrize("slope", [0.0, -1.0])
-@with_long("loss", ["squared", "huber", "squared_hinge"], always=2)
+@with_long("loss", ["squared", "huber", "squared_hinge"])
 def test_the_optimum_is_that_of_cvxpy(loss, slope):
     X, y = data(loss)
     rows = skip_rows(X, slope, is_free=True)
@@ -87,7 +87,6 @@ def test_dual_points_are_moved_to_vanish_on_the_line_within_the_domain(loss, see
 @with_long(
     "loss",
     [LOSSES[0], LOSSES[2], COUNTS[0], HingeLoss().smoothed(2.0**-20), LOSSES[3], COUNTS[1]],
-    always=3,
     ids=str,
 )
 def test_no_better_network_has_a_longer_line_than_its_reach(loss):

@@ -34,7 +34,7 @@ OPTIMA = [*zip(KINKED, (1, 2, 1, 2), (True, False, False, True), strict=True)]
 OPTIMA += [each for each in product(KINDS, (1, 2), (False, True)) if each not in OPTIMA]
 
 
-@with_long("loss, d, intercept", OPTIMA, always=len(KINKED), ids=str)
+@with_long("loss, d, intercept", OPTIMA, always=2, ids=str)
 def test_objective_and_bound_are_the_optimum(loss, d, intercept):
     X, y = rows(loss, d)
     known = optimum(X, y, 0.3, loss, has_constant=intercept)
@@ -141,6 +141,7 @@ def test_a_path_and_a_warm_start(loss):
         assert solution.objective == pytest.approx(known, rel=1e-6)
 
 
+@pytest.mark.long
 @each_loss_with_long
 def test_certify(loss):
     X, y = rows(loss, 2)

@@ -85,7 +85,7 @@ ROWS = {
 
 
 @with_long("method", ["frank_wolfe", "incremental"])
-@pytest.mark.parametrize("name", ROWS)
+@with_long("name", ROWS, always=4)
 def test_no_bound_is_wrong_on_difficult_rows(method, name):
     X, y = draw(24, 3)
     X = ROWS[name](X)

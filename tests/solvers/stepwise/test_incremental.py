@@ -60,7 +60,7 @@ def test_other_losses_have_their_optimum(loss, kind):
         cvxnn.ReLU(-1.0), cvxnn.ReLU(0.2, "penalised"), cvxnn.ReLU(0.2, "free"),
         cvxnn.Conv((1, 2), pooling="average", bias=True),
     ],
-    ids=repr, always=2,
+    ids=repr,
 )  # fmt: skip
 @with_long("intercept", [True, False])
 def test_other_models_and_intercepts_have_theirs(model, intercept):

@@ -97,7 +97,7 @@ def solved(loss, rank, c, *, weights=False, slope=0.0, intercept=False, n=12):
     return solution, X, Y, w
 
 
-@with_long("loss, rank, c, options", CASES, always=3)
+@with_long("loss, rank, c, options", CASES)
 def test_certificates_are_accepted(loss, rank, c, options):
     solution, X, Y, w = solved(loss, rank, c, **options)
     certificate = solution.certificate
@@ -193,6 +193,7 @@ def test_splits_save_the_search():
     assert reports[0].bound == reports[1].bound
 
 
+@pytest.mark.long
 def test_changes_are_found_and_nothing_wrong_is_accepted():
     rng = np.random.default_rng(1)
     names = ("outputs, rank two", "outputs, classes", "outputs, cones")

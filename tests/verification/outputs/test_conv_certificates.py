@@ -19,7 +19,7 @@ CASES = [
 ]
 
 
-@with_long(("loss", "settings", "options"), CASES, always=2)
+@with_long(("loss", "settings", "options"), CASES)
 def test_certificates_are_accepted(loss, settings, options):
     images, Y = drawn((9, 3, 3), 3, seed=11, labels=loss == "softmax")
     model, intercept = Conv(**settings), options.get("intercept", False)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from oracle.outputs.norms import climbed, dual_points, mass, norms
 from scipy.optimize import minimize_scalar
+from variants import with_long
 
 from cvxnn.errors import InputError
 from cvxnn.oracle.outputs.spectral import spectral_outputs_bound
@@ -80,7 +81,7 @@ def test_the_plane_at_far_timestamps_and_of_one_output_twice():
         assert two == pytest.approx(one * np.linalg.norm(direction), rel=1e-13)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "of all sizes", "rows of sum zero", "rank one"])
+@with_long("kind", ["gaussian", "of all sizes", "rows of sum zero", "rank one"])
 def test_trees_are_above_climbs_and_reach_their_target(kind):
     rng = np.random.default_rng(2)
     for d, n, c in [(3, 12, 2), (3, 30, 3), (4, 15, 2), (5, 8, 3)]:
