@@ -10,6 +10,7 @@ TOLERANCES = {
     "predictions": 1e-7,
     "size": 0.0,
     "values": 1e-10,
+    "scores": 1e-10,
 }
 
 

@@ -121,7 +121,8 @@ def fitted(model, X, y):
         "predictions": _kept(getattr(model, "decision_function", model.predict)(X)),
     }
     if hasattr(model, "scores_path_"):
-        figures["values"] = [model.beta_, *model.betas_, *model.scores_path_.ravel()]
+        figures["values"] = [model.beta_, *model.betas_]
+        figures["scores"] = model.scores_path_.ravel().tolist()
     return figures
 
 
