@@ -9,9 +9,9 @@ run it is, and the same record gives the same file. Needs Matplotlib.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from records import ROOT, Record
@@ -88,13 +88,53 @@ def draws(ax: Axes, record: Record) -> None:
     ax.legend(frameon=False)
 
 
+def benchopt(axes: Sequence[Axes], record: Record) -> None:
+    """Objectives above the best one against seconds, a panel for each set of data."""
+    *panels, last = axes
+    table = record.tables[0]
+    names = ("s", "objective (2)", "bound")
+    places = [table.place(name) for name in names]
+    solvers = sorted({row[table.place("solver")] for row in table.rows})
+    styles = {
+        solver: {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.2}
+        for solver, color, marker in zip(solvers, COLORS, "osD^v<>", strict=False)
+    }
+    data = dict.fromkeys(row[table.place("data")] for row in table.rows)
+    for ax, name in zip(panels, data, strict=True):
+        points = {
+            solver: np.array([[row[i] for i in places] for row in rows], dtype=float).T
+            for solver in solvers
+            if (rows := [row for row in table.rows if row[:2] == [name, solver]])
+        }
+        best = min(values.min() for _, values, _ in points.values())
+        bound = max(bounds.max() for *_, bounds in points.values())
+        for solver, (seconds, values, _) in points.items():
+            above = np.maximum(values / best - 1.0, 1e-9)
+            ax.loglog(np.maximum(seconds, 1e-3), above, **styles[solver])
+        ax.axhline(max(1.0 - bound / best, 1e-9), color=GREY, linestyle=":")
+        ax.set_title(name.partition("[")[0], fontsize="medium")
+    for place in (0, 3):
+        axes[place].set_ylabel("above the best")
+    for place in (2, 3, 4):
+        axes[place].set_xlabel("seconds")
+    last.axis("off")
+    for solver in solvers:
+        last.plot([], [], label=solver.partition("[")[0], **styles[solver])
+    last.plot([], [], color=GREY, linestyle=":", label="proven gap of the best")
+    last.legend(frameon=False, loc="center", fontsize="small")
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """How a figure is made of a record, and how many tables that must have."""
+    """How a figure is made of a record, and how many tables that must have.
+
+    Of several panels, in a grid of `shape`, `draw_on` gets all, row by row.
+    """
 
     record: str
     tables: int
-    draw_on: Callable[[Axes, Record], None]
+    draw_on: Callable[[Any, Record], None]
+    shape: tuple[int, int] = (1, 1)
 
     @property
     def is_there(self) -> bool:
@@ -109,6 +149,7 @@ FIGURES = {
     "draws": Drawing("quantised", 5, draws),
     "gap_beta": Drawing("bounds_beta", 1, gap_beta),
     "gap_time": Drawing("bounds", 2, gap_time),
+    "benchopt": Drawing("benchopt_figures", 1, benchopt, (2, 3)),
 }
 
 
@@ -125,10 +166,12 @@ def draw(name: str) -> None:
     record = Record.load(FIGURES[name].record)
     colors = {f"{part}color": GREY for part in ("text.", "axes.label", "axes.edge", "xtick.")}
     with rc_context({**colors, "ytick.color": GREY, "svg.hashsalt": "cvxnn"}):
-        figure = Figure(figsize=(7.0, 3.2), layout="constrained")
-        ax = figure.add_subplot()
-        FIGURES[name].draw_on(ax, record)
-        ax.spines[["top", "right"]].set_visible(False)
+        rows, columns = FIGURES[name].shape
+        figure = Figure(figsize=(7.0, 2.5 * rows if rows > 1 else 3.2), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        FIGURES[name].draw_on(axes if len(axes) > 1 else axes[0], record)
+        for ax in axes:
+            ax.spines[["top", "right"]].set_visible(False)
         about = {"Date": record.date, "Description": source(record)}
         figure.savefig(FOLDER / f"{name}.svg", transparent=True, metadata=about)
 
