@@ -17,6 +17,7 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 4))
 Y = np.abs(X[:, 0]) + X[:, 1] + 0.1 * RNG.standard_normal(60)
 NOISE = RNG.standard_normal((20, 50))
+MANY_COLUMNS = RNG.standard_normal((60, 12))
 REGRESSORS = cvxnn.ConvexReLURegressor, cvxnn.ConvexReLURegressorCV
 CLASSIFIERS = cvxnn.ConvexReLUClassifier, cvxnn.ConvexReLUClassifierCV
 # Data of which no neuron can learn anything: constant ones, and every target beside its negative.
@@ -86,8 +87,9 @@ def test_how_to_go_on_after_ctrl_c(warm, monkeypatch):
     monkeypatch.setattr(JoinedSearch, "run", interrupted)
     model = cvxnn.ConvexReLURegressor(1.0, warm_start=warm)
     words = "fit again to go on" if warm else "fit again, with warm_start=True, to go on"
+    # In few columns a proof comes first, which needs no joined search.
     with pytest.warns(ConvergenceWarning, match=words):
-        model.fit(X, Y)
+        model.fit(MANY_COLUMNS, Y)
 
 
 def test_after_ctrl_c_no_warm_start_is_advised_that_would_be_refused(monkeypatch):

@@ -190,7 +190,7 @@ class CrossValidated(ConvexEstimator):
         """Falling, from the largest on all samples, or those that are given."""
 
         def largest() -> float:
-            if training.is_proven_by_signs(problems):
+            if training.has_proof(problems):
                 # An estimate from below would leave the network that is proven a tiny neuron.
                 return max(training.largest_beta(each) for each in problems)
             return max(path_of(training, each, deadline).largest_beta for each in problems)

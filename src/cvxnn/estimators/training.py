@@ -18,7 +18,7 @@ from cvxnn.losses import Loss
 from cvxnn.methods import Method
 from cvxnn.models.base import Choices, Model
 from cvxnn.networks.base import Network
-from cvxnn.oracle.choice import SURE_RANK, proof_work
+from cvxnn.oracle.choice import proof_work
 from cvxnn.patterns.reduction import reduce_rows
 from cvxnn.problems import Neurons, Problem
 from cvxnn.relaxation.scale import KIND
@@ -126,13 +126,6 @@ class Training:
         # Two columns have rank two, for however many rows.
         n, d = layer.rows.shape
         return d <= 2 or proof_work(n, reduce_rows(layer.rows)) <= most
-
-    def is_proven_by_signs(self, problems: Sequence[Samples]) -> bool:
-        """Whether that is because rows are few, in a rank where it is out of reach for more."""
-        rows = self.model.rows(problems[0].X)
-        layer = getattr(rows, "layer", rows)
-        is_wide = isinstance(layer, Layer) and min(layer.rows.shape) > SURE_RANK
-        return is_wide and self.has_proof(problems) and reduce_rows(layer.rows).rank > SURE_RANK
 
     def largest_beta(self, samples: Samples) -> float:
         """From it on the best network has no neurons; what rounding makes of zero is zero."""
