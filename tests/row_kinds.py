@@ -70,7 +70,20 @@ KINDS: dict[str, Callable[[Generator, int, int], FloatArray]] = {
 }
 """Those whose cells are the same for every tolerance."""
 
-each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-each_kind_and_near = pytest.mark.parametrize(
-    "kind", [*KINDS.values(), nearly_degenerate], ids=[*KINDS, "nearly degenerate"]
-)
+# Of these, the ones that are like parallel rows, a deficient rank and scaled columns.
+LIKE_OTHERS = ("repeated", "collinear columns", "scaled rows")
+
+
+def _each(kinds: dict[str, Callable[[Generator, int, int], FloatArray]]) -> pytest.MarkDecorator:
+    """Parametrised by kinds, those that are like others for long tests only."""
+    return pytest.mark.parametrize(
+        "kind",
+        [
+            pytest.param(kind, id=name, marks=pytest.mark.long if name in LIKE_OTHERS else ())
+            for name, kind in kinds.items()
+        ],
+    )
+
+
+each_kind = _each(KINDS)
+each_kind_and_near = _each({**KINDS, "nearly degenerate": nearly_degenerate})

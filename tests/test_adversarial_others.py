@@ -11,14 +11,17 @@ from adversary.others.instances import OthersInstance, call, draw, problem_of, t
 from adversary.others.problem import Terms, objective, predictions
 from adversary.others.search import OthersSearch
 from adversary.stepwise import draw_stepwise
+from variants import with_long
 
 LIMIT = 1.0
 KINDS = ("polynomial", "quantized", "parallel", "ramps", "gates")
-SOME, MORE = range(4), [pytest.param(k, marks=pytest.mark.long) for k in range(4, 12)]
+SOME, MORE = range(2), [pytest.param(k, marks=pytest.mark.long) for k in range(2, 12)]
 SOME_KINDS = [
     "polynomial",
-    "gates",
-    *(pytest.param(kind, marks=pytest.mark.long) for kind in ("quantized", "parallel", "ramps")),
+    *(
+        pytest.param(kind, marks=pytest.mark.long)
+        for kind in ("gates", "quantized", "parallel", "ramps")
+    ),
 ]
 X = np.array([[1.0, 1.0], [2.0, 1.0], [-1.0, 1.0], [0.5, 1.0], [-3.0, 1.0]])
 Y = np.array([1.0, -1.0, 0.5, 2.0, -1.0])
@@ -67,7 +70,7 @@ def test_a_plain_instance_passes_and_faults_are_seen(kind):
     assert "objective" in faulty(objective=lambda result: result.objective * (1.0 - 1e-9))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@with_long("kind", KINDS, always=3)
 def test_arithmetic_and_search_are_those_of_the_network(kind):
     instance = plain(kind)
     result = call(instance, None)

@@ -14,9 +14,10 @@ from adversary.outputs.problem import (
     rounding_of_loss,
 )
 from adversary.outputs.search import OutputsSearch
+from variants import with_long
 
-LOSSES = ["squared", "huber", "softmax"]
-each_loss = pytest.mark.parametrize("loss", LOSSES)
+LOSSES = ["softmax", "squared", "huber"]
+each_loss = with_long("loss", LOSSES)
 each_form = pytest.mark.parametrize("intercept", [False, True])
 
 

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from variants import with_long
 
 import cvxnn
 from cvxnn.training.run import Run
@@ -44,7 +45,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@with_long("name", CALLS, always=5)
 def test_a_warning_names_the_line_of_the_caller(name):
     lines, first = inspect.getsourcelines(CALLS[name])
     with pytest.warns(ConvergenceWarning) as caught:

@@ -242,6 +242,7 @@ def test_a_factor_of_amounts_is_a_number_that_is_added():
     np.testing.assert_allclose(other.network(X), one.network(X) + np.log(1e9), atol=1e-3)
 
 
+@pytest.mark.long
 def test_an_exposure_is_a_weight():
     """Counts in some time, and rates with the time as weight: the same up to a constant."""
     rng = np.random.default_rng(4)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from variants import with_long
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
@@ -56,7 +57,7 @@ def table(path, labels):
     return path
 
 
-@pytest.mark.parametrize(
+@with_long(
     ("labels", "others"),
     [
         (["1%", "1 %", "2%"], ["1%", "1 %", "2%"]),
@@ -64,6 +65,7 @@ def table(path, labels):
         (["1.0", "1.0", "0.0"], ["1", "1.0", "0"]),
         (["1,0", "1,0", "0,5"], ["1.0", "1.0", "0.5"]),
     ],
+    always=2,
 )
 def test_predict_and_certify_read_labels_as_fit_did(run, tmp_path, labels, others):
     quoted = [f'"{label}"' for label in labels]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from contracts.cases import CASES, each_case, solved
 from exchange.outputs import by_onnx, by_torch
+from variants import with_long
 
 import cvxnn
 from cvxnn.models.registry import MODELS
@@ -18,7 +19,7 @@ def network_of(case):
 
 
 @each_case
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@with_long("suffix", [".npz", ".safetensors"])
 def test_a_saved_network_comes_back(case, suffix, tmp_path):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors")

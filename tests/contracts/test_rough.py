@@ -14,7 +14,7 @@ from cvxnn.solvers.global_search import GlobalSearch
 
 ROUGH = cvxnn.Global(polish=False)
 WITH_ROUNDS = [case for case in cases.FEW if "global" in case.methods]
-with_rounds = cases.each(WITH_ROUNDS, (*cases.SLOWEST, "maxima", "signs"))
+with_rounds = cases.each(WITH_ROUNDS, (*cases.SLOW, "maxima", "signs"))
 
 
 @with_rounds

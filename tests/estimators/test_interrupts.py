@@ -79,6 +79,7 @@ def test_before_the_walk_of_the_folds(kind, module, number, monkeypatch):
     assert np.isnan(model.best_score_) and len(model.betas_) == 0
 
 
+@pytest.mark.long
 def test_while_data_are_read_the_estimator_is_as_it_was(monkeypatch):
     model = cvxnn.ConvexReLURegressor(1.0).fit(X, Y)
     before = dict(model.__dict__)

@@ -35,7 +35,7 @@ def said(model, data, y):
     return [str(warning.message) for warning in caught]
 
 
-@pytest.mark.parametrize("name", USELESS)
+@with_long("name", USELESS)
 @pytest.mark.parametrize("kind", REGRESSORS + CLASSIFIERS)
 def test_where_nothing_can_be_learned_no_beta_is_blamed(kind, name):
     data, y = USELESS[name]

@@ -48,8 +48,9 @@ CVS = [(cvxnn.ConvexReLURegressorCV, Y), (cvxnn.ConvexReLUClassifierCV, Y > 0.5)
 each_cv = with_long(("kind", "y"), CVS, ids=["numbers", "classes"])
 
 
+@pytest.mark.long
 @each_cv
-@with_long("routing", [False, True])
+@pytest.mark.parametrize("routing", [False, True])
 def test_weights_are_repetition_in_the_default_score(kind, y, routing):
     folds, weights = np.arange(60) % 3, np.arange(60) % 4
     again = np.repeat(np.arange(60), weights)

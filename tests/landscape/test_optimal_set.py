@@ -40,7 +40,16 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+# Of these, the ones that are like others.
+LIKE_OTHERS = ("cross 3", "space", "ring")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.long if name in LIKE_OTHERS else ()) for name in CASES
+    ],
+)
 def case(request):
     X, y, beta = CASES[request.param]
     return X, y, beta, OptimalSet(X, y, beta)

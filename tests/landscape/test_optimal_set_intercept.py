@@ -36,7 +36,16 @@ def objective(network, X, y, beta):
     return 0.5 * left @ left + 0.5 * beta * ((hidden**2).sum() + (output**2).sum())
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+# Of these, the ones that are like others.
+LIKE_OTHERS = ("tent 3", "space")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.long if name in LIKE_OTHERS else ()) for name in CASES
+    ],
+)
 def case(request):
     X, y, beta = CASES[request.param]
     return X, y, beta, OptimalSet(X, y, beta, intercept=True)

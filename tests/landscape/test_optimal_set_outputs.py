@@ -49,7 +49,16 @@ def objective(network, X, Y, beta):
     return 0.5 * (left**2).sum() + 0.5 * beta * ((hidden**2).sum() + (output**2).sum())
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+# Of these, the ones that are like others.
+LIKE_OTHERS = ("a column of ones", "intercept, unique", "rays")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.long if name in LIKE_OTHERS else ()) for name in CASES
+    ],
+)
 def case(request):
     (X, Y, beta), intercept = CASES[request.param]
     return X, Y, beta, intercept, OptimalSet(X, Y, beta, intercept=intercept)

@@ -36,7 +36,8 @@ def test_filters_of_two_pixels_against_the_copositive_program(pooling, c, beta):
     assert solution.objective == pytest.approx(expected, rel=1e-6)
 
 
-@with_long("loss", ["squared", "softmax"])
+@pytest.mark.long
+@pytest.mark.parametrize("loss", ["squared", "softmax"])
 def test_one_patch_is_the_fully_connected_network(loss):
     images, Y = drawn((12, 3, 1), 3, labels=loss == "softmax")
     options = {"loss": loss, "intercept": True, "tol": 1e-7}

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks.cases import KINDS, each_case, each_kind
+from variants import with_long
 
 from cvxnn import load_network
 from cvxnn.errors import InputError, ModelFileError
@@ -21,6 +22,7 @@ from cvxnn.networks import TwoLayerNetwork, storage
 
 SUFFIXES = [".npz", ".safetensors"]
 each_suffix = pytest.mark.parametrize("suffix", SUFFIXES)
+each_of_few_kinds = with_long("case", KINDS, always=3, ids=lambda case: case.kind.__name__)
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +186,7 @@ def test_truncated_files(case, saved):
 
 
 @each_suffix
-@each_kind
+@each_of_few_kinds
 def test_flipped_bits(case, saved):
     path, content = saved
     outcomes = []
@@ -197,7 +199,7 @@ def test_flipped_bits(case, saved):
 
 
 @each_suffix
-@each_kind
+@each_of_few_kinds
 def test_bytes_inserted_removed_and_appended(case, saved):
     path, content = saved
     for position in range(0, len(content), 41):

@@ -148,12 +148,12 @@ def test_a_report_names_the_settings():
     "name",
     [
         "rank two, intercept",
-        "constraints",
-        "gates",
         "quantized",
         *(
             pytest.param(name, marks=pytest.mark.long)
             for name in (
+                "constraints",
+                "gates",
                 "rank two",
                 "leaky",
                 "polynomial",
