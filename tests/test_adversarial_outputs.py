@@ -16,7 +16,7 @@ from adversary.outputs.problem import (
 from adversary.outputs.search import OutputsSearch
 from variants import with_long
 
-LOSSES = ["softmax", "squared", "huber"]
+LOSSES = ["squared", "huber", "softmax"]
 each_loss = with_long("loss", LOSSES)
 each_form = pytest.mark.parametrize("intercept", [False, True])
 
