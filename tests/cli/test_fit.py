@@ -227,7 +227,7 @@ def test_predictions_with_probabilities(run, data, model):
     assert record["probabilities"]["yes"] == chances[:, 1].tolist()
     truth = [row["rich"] for row in rows(people())]
     right = np.mean([a == b for a, b in zip(record["predictions"], truth, strict=True)])
-    assert record["accuracy"] == right >= 0.8 and record["n_rows"] == 24
+    assert record["scores"]["accuracy"] == right >= 0.8 and record["n_rows"] == 24
 
 
 def test_columns_in_another_order_missing_cells_and_new_categories(run, model, data, tmp_path):

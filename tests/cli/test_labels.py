@@ -80,9 +80,9 @@ def test_predict_and_certify_read_labels_as_fit_did(run, tmp_path, labels, other
         label == names.get(text, text)
         for label, text in zip(same["predictions"], truth, strict=True)
     ]
-    assert same["accuracy"] == np.mean(right) > 0.0
+    assert same["scores"]["accuracy"] == np.mean(right) > 0.0
     new = table(tmp_path / "new.csv", others)
-    assert json.loads(run("predict", out, new, "--json").stdout)["accuracy"] == same["accuracy"]
+    assert json.loads(run("predict", out, new, "--json").stdout)["scores"] == same["scores"]
     if len(set(labels)) > 2 and labels[0] != "1":
         # Three classes have a network each.
         return

@@ -158,8 +158,9 @@ def test_options_that_do_not_fit_are_refused(refused, v_shape, options, sentence
 )
 def test_out_is_checked_before_the_data_are_read(refused, tmp_path, out, sentence):
     (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "words.csv").write_text("x,y\nno,number\n")
     arguments = ("--target", "y", "--beta", 1, "--out", tmp_path / out)
-    found = refused("solve", tmp_path / "no-such-data.csv", *arguments)
+    found = refused("solve", tmp_path / "words.csv", *arguments)
     assert found.startswith(f"error: {sentence}")
 
 

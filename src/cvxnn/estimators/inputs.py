@@ -61,7 +61,7 @@ def check_numbers(y: Any) -> None:
     --------
     >>> check_numbers(["1", "2"])
     Traceback (most recent call last):
-    cvxnn.errors.InputError: y must be numeric, got dtype <U1.
+    cvxnn.errors.InputError: y must be numeric, got dtype <U1; labels are for ConvexReLUClassifier.
     """
     # What is missing altogether has words of its own in scikit-learn.
     if y is not None:

@@ -161,7 +161,8 @@ class ParallelNetwork(Network):
         --------
         >>> from cvxnn import ParallelNetwork
         >>> network = ParallelNetwork([[[8.0]]], [[1.0]], [-1.0])
-        >>> network.balance().hidden_weights.tolist(), network.balance().penalty()
+        >>> balanced = network.balance()
+        >>> balanced.hidden_weights.round(12).tolist(), round(balanced.penalty(), 12)
         ([[[2.0]]], 8.0)
         """
         lengths = np.linalg.norm(self.hidden_weights, axis=2)
