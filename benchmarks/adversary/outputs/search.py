@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from adversary.dyadic import Dyadic, nearest
 from adversary.outputs.problem import OutputsProblem, OutputsWeights, objective
@@ -57,7 +57,9 @@ class OutputsSearch:
             nothing = np.zeros(self._c if self._problem.intercept else 0)
             self._offer(nothing, "nothing")
             if 0.0 < self._beta < np.inf:
-                self._descend(self._packed(self.best.network), "descent")
+                given = self._packed(self.best.network)
+                self._descend(given, "descent")
+                self._descend(self._best_multiple(given), "multiple")
                 self._grow()
                 before = self.best
                 self._descend(nothing, "nothing")
@@ -103,6 +105,18 @@ class OutputsSearch:
             theta, b = theta[: -self._c], theta[-self._c :]
         m = len(theta) // (self._p + self._c)
         return theta[: m * self._p].reshape(m, self._p), theta[m * self._p :].reshape(m, self._c), b
+
+    def _best_multiple(self, theta: FloatArray) -> FloatArray:
+        """Weights times a factor: a way down on which rows that are on a kink stay there."""
+        k = len(theta) - (self._c if self._problem.intercept else 0)
+
+        def multiple(factor: float) -> FloatArray:
+            return np.concatenate([factor * theta[:k], theta[k:]])
+
+        found = minimize_scalar(
+            lambda factor: self._value(multiple(factor))[0], bounds=(0.0, 2.0), method="bounded"
+        )
+        return multiple(float(found.x))
 
     def _offer(self, theta: FloatArray, origin: str) -> None:
         if not np.isfinite(theta).all():
