@@ -43,6 +43,8 @@ from cvxnn.verification.certificate import BoundCertificate
 
 # A gap of which an objective is not known to a tenth.
 _WIDE = 0.1
+# Of an objective of a search, what that of its weights cannot be beyond by rounding as usual.
+_SPOILT = 1.001
 
 Callback = Callable[[Progress], object]
 
@@ -355,7 +357,18 @@ class Run:
             if not self._history or not any(len(neurons) for neurons in found):
                 networks += [(self._network(first), False) for first in self._openings()]
         known = [(network, self._evaluate(network), searched) for network, searched in networks]
-        return min(known, key=lambda candidate: candidate[1].value)
+        best = min(known, key=lambda candidate: candidate[1].value)
+        if self._is_spoilt(best[1]):
+            others = [self._network(first) for first in self._openings()]
+            known = [best, *((other, self._evaluate(other), False) for other in others)]
+            best = min(known, key=lambda candidate: candidate[1].value)
+        return best
+
+    def _is_spoilt(self, evaluation: Evaluation) -> bool:
+        """Whether rounding has made of huge weights what the search did not mean."""
+        if self._search is None:
+            return False
+        return evaluation.value > _SPOILT * self._search.objective * self._units.objective
 
     def _openings(self) -> list[Neurons]:
         """The network 0, and one that is made now in a few passes over the data."""
