@@ -3,7 +3,7 @@
 import os
 import signal
 import warnings
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import numpy as np
 import pytest
@@ -184,7 +184,8 @@ def test_a_callback_sees_every_round_and_the_gap_close(case):
     assert tuple(seen) == solution.history and solution.n_iter == len(seen) > 0
     for name, sign in (("objective", -1.0), ("dual_bound", 1.0), ("elapsed", 1.0)):
         values = [sign * getattr(progress, name) for progress in seen]
-        assert values == sorted(values)
+        # The last digit of a sum of thousands is not known.
+        assert all(new >= old - 1e-15 * abs(old) for old, new in pairwise(values))
     last = seen[-1]
     assert last.objective == pytest.approx(solution.objective, rel=1e-6) and last.gap <= 2e-6
     assert last.n_neurons > 0 and last.elapsed <= solution.elapsed
