@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from perceptrons import perceptron
 from problems import SMALL_PROBLEMS, each_with_long, with_bias
 from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from variants import with_long
 
+import cvxnn
 from cvxnn import to_torch
 from cvxnn.certificates import spectral_proof
 from cvxnn.errors import InputError
@@ -358,3 +361,13 @@ def test_many_rows_are_proven_in_parts(monkeypatch):
     spectral = spectral_proof(Layer(X), y - network.forward(X)).bound(problem)
     assert spectral < certificate.dual_bound <= certificate.objective
     assert certificate.gap < 0.75 * (1.0 - spectral / certificate.objective)
+
+
+def test_beta_is_that_of_a_fitted_estimator_and_else_has_to_be_given():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((20, 2)), rng.standard_normal(20)
+    model = cvxnn.ConvexReLURegressor(0.3).fit(X, y)
+    for fitted in (model, make_pipeline(StandardScaler(), model).fit(X, y)):
+        assert cvxnn.certify(fitted, X, y).beta == 0.3
+    with pytest.raises(cvxnn.InputError, match="beta must be given"):
+        cvxnn.certify(model.network_, X, y)

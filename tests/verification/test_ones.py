@@ -32,6 +32,16 @@ def test_the_data_of_certify_are_those_of_the_check(certified):
     assert certificate.recorded(X, Y).verify(X, Y).accepted
 
 
+def test_what_certify_found_is_one_file(certified, tmp_path):
+    certified.save(tmp_path / "theirs.npz")
+    report = cvxnn.load_certificate(tmp_path / "theirs.npz").verify(X, Y)
+    assert report.accepted and report.bound == pytest.approx(certified.dual_bound, rel=1e-6)
+    network, _ = cvxnn.load_network(tmp_path / "theirs.npz")
+    assert network.objective(ONES, Y, 0.3) == pytest.approx(certified.objective, rel=1e-12)
+    with pytest.raises(cvxnn.InputError, match="must end in"):
+        certified.save(tmp_path / "theirs.txt")
+
+
 def test_changed_data_are_found_with_or_without_the_column(certified):
     certificate = certified.certificate
     for data in (X, ONES):

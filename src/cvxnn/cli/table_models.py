@@ -7,6 +7,7 @@ scikit-learn and numpy that skops knows to be harmless, and of no others: no cod
 
 from __future__ import annotations
 
+import os
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -214,7 +215,7 @@ class TableModel:
         return notes
 
 
-def load_table_model(path: Path) -> TableModel:
+def load_table_model(path: str | os.PathLike[str]) -> TableModel:
     """Read what :meth:`TableModel.save` wrote.
 
     Raises
@@ -224,6 +225,7 @@ def load_table_model(path: Path) -> TableModel:
     OSError
         If it cannot be read.
     """
+    path = Path(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

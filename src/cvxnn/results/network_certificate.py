@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -196,6 +197,24 @@ class NetworkCertificate(Certificate):
     interrupted: bool
     elapsed: float
     certificate: BoundCertificate | None = field(default=None, repr=False)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network that was read and its certificate to one file, complete or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.npz`` or ``.safetensors``. ``cvxnn verify`` reads it, `cvxnn.load_network`
+            and `cvxnn.load_certificate` do.
+
+        Raises
+        ------
+        InputError
+            If the name ends in something else.
+        OSError
+            If the file cannot be written.
+        """
+        self.network.save(path, certificate=self.certificate)
 
     def __str__(self) -> str:
         rows = of_quality(self.objective, self.dual_bound, self.gap, self.tol)

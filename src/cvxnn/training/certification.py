@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn.errors import InputError
 from cvxnn.exchange.foreign import detached, read_network
 from cvxnn.interrupts import deferred_interrupts, forget_interrupt
 from cvxnn.layers import Layer
@@ -24,7 +25,7 @@ def certify(
     network: Any,
     X: ArrayLike,
     y: ArrayLike,
-    beta: float,
+    beta: float | None = None,
     *,
     loss: str | Loss | None = None,
     sample_weight: ArrayLike | None = None,
@@ -74,8 +75,9 @@ def certify(
         torch network that ends in Sigmoid; -1 and 1 for others where the loss is for labels.
         For a network of c outputs with the softmax loss the numbers of the classes, 0 to
         c - 1, shape (n,), or probabilities of all of them, shape (n, c).
-    beta : float
-        Regularisation, > 0; of a network of PyTorch ``n w / 2`` for `MSELoss` and the weight
+    beta : float, optional
+        Regularisation, > 0; by default that of a fitted estimator of this library, others do not
+        know theirs. Of a network of PyTorch it is ``n w / 2`` for `MSELoss` and the weight
         decay w of SGD. Other losses and optimisers are in the table of :doc:`/guide/numbers`.
     loss : str or Loss, optional
         As for :func:`cvxnn.solve`. By default that of the network, where it is known:
@@ -157,6 +159,7 @@ def certify(
     """
     read = read_network(network)
     check_plain(read.network, "network", intercept=True, n_outputs=None)
+    beta = _own_beta(network) if beta is None else beta
     loss = read.loss if loss is None else loss
     read = read.labelled_for(loss)
     data = read.data(X)
@@ -172,3 +175,15 @@ def certify(
         certificate = run.certificate(fingerprint_of(data, target, weights))
         forget_interrupt()
     return certificate
+
+
+def _own_beta(network: Any) -> float:
+    """That of a fitted estimator, which may be the last step of a pipeline."""
+    last = network[-1] if hasattr(network, "named_steps") else network
+    found = getattr(last, "beta_", None)
+    if found is None:
+        raise InputError(
+            "beta must be given, as this network does not know its own; the guide has a table of "
+            "what it is for the losses and optimisers of PyTorch and scikit-learn."
+        )
+    return float(found)
