@@ -73,7 +73,7 @@ def test_a_missing_proof_is_named_to_who_has_asked_for_one(limit, monkeypatch):
     monkeypatch.setattr(Task, "solve", unproven)
     words = said(cvxnn.ConvexReLURegressor(1.0, time_limit=limit), X[:, :1], Y)
     assert bool(words) == (limit != "auto")
-    assert all("it is not proven" in each for each in words)
+    assert all("without a proof" in each for each in words)
 
 
 @with_long("warm", [False, True])
