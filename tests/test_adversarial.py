@@ -248,6 +248,7 @@ def test_an_instance_is_drawn_from_two_integers():
     assert first.short() != draw(5, 18).short()
 
 
+@pytest.mark.long
 def test_the_script_counts_and_compares(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(adversarial, "_warm_up", lambda: None)
     out = tmp_path / "out.json"

@@ -69,6 +69,7 @@ def test_integers_with_a_beta_next_to_rounding(seed, method):
     assert solution.dual_bound >= 0.0 and solution.objective < 0.5 * float(y @ y)
 
 
+@pytest.mark.long
 @with_long("beta", [1e-30, 1e-100])
 def test_certify_beside_a_tiny_beta(beta):
     X, y = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]), np.array([1.0, 2.0, 0.0])

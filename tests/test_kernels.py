@@ -87,6 +87,7 @@ print(sum(double.stats.cache_hits.values()))
 """
 
 
+@pytest.mark.long
 def test_of_two_processes_one_compiles(tmp_path):
     pytest.importorskip("fcntl", reason="where there are no locks, both do")
     program = tmp_path / "twice.py"
@@ -137,6 +138,7 @@ print(round(cvxnn.largest_beta([[1.0], [2.0]], [1.0, 1.0]), 6))
 """
 
 
+@pytest.mark.long
 def test_a_process_without_a_cache_says_so_in_one_line():
     output, errors = python("-W", "error", "-c", IN_A_CONTAINER)
     assert output == "3.0\n" and errors.startswith("cvxnn cannot keep what it compiles")

@@ -193,6 +193,7 @@ def test_what_targets_are_none():
     )
 
 
+@pytest.mark.long
 def test_a_free_line_along_which_zeros_fall_for_ever():
     model = cvxnn.ReLU(skip="free")
     for X, y in (

@@ -32,6 +32,7 @@ def test_demo_certifies_the_ring(run):
     assert record["method"] == "global" and record["beta"] == 1e-4
 
 
+@pytest.mark.long
 def test_demo_shows_a_table(run):
     result = run("demo", "--method", "sampled")
     assert result.exit_code == 0

@@ -88,6 +88,7 @@ def test_the_page_says_what_was_done(run, data):
     assert "proven best: no network of any width" in words(result.stdout)
 
 
+@pytest.mark.long
 def test_the_time_is_that_of_training_without_compiling(run, data, monkeypatch):
     monkeypatch.setattr("cvxnn.cli.training.clock", iter([100.0, 103.5]).__next__)
     assert "time 3.50 s of training" in words(run("fit", data, "--target", "rich", *FEW).stdout)
@@ -106,6 +107,7 @@ def test_regression_and_its_scores(run, data):
     assert "huber loss" in page and "by a linear model" in page
 
 
+@pytest.mark.long
 def test_a_gap_is_said_in_words_with_what_narrows_it(run, tmp_path, table):
     # More columns than an oracle can take, and more rows.
     rng = np.random.default_rng(0)
@@ -140,6 +142,7 @@ def test_cross_validation_of_counts_has_their_score(run, tmp_path):
     assert "cv D2" in run("fit", table, "--target", "visits", "--loss", "poisson").stdout
 
 
+@pytest.mark.long
 def test_counts_and_their_scores(run, tmp_path):
     table, lines, x = of_counts(tmp_path / "counts.csv")
     out = tmp_path / "counts.skops"
@@ -190,7 +193,7 @@ def test_cross_validation_is_the_default(run, tmp_path):
     assert found["beta_by"] == "cv" and found["beta"] > 0.0 and found["cv_score"] > 0.2
 
 
-@with_long("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"], always=2)
+@with_long("way", ["semicolons", "tabs", "gzip", "stdin", "mark", "blank"])
 def test_ways_of_writing_do_not_matter(run, data, model, tmp_path, way):
     path, text = tmp_path / "data.csv", people()
     if way == "semicolons":
@@ -397,6 +400,7 @@ def test_a_signal_saves_and_shows_the_best_model(run, tmp_path, monkeypatch, num
     assert found["n_neurons"] > 0 and run("predict", out, RING).exit_code == 0
 
 
+@pytest.mark.long
 def test_a_full_disk_does_not_cost_the_result(run, data, tmp_path, monkeypatch):
     def full(path):
         raise OSError(28, "No space left on device", str(path))
@@ -432,6 +436,7 @@ def of_houses(tmp_path, n=60):
     return path
 
 
+@pytest.mark.long
 def test_monotone_columns_and_neurons_of_one_column(run, tmp_path):
     path, out = of_houses(tmp_path), tmp_path / "m.skops"
     options = ["--target", "price", "--beta", 0.3, "--features", 1, "--monotone", "size=+1"]
@@ -448,6 +453,7 @@ def test_monotone_columns_and_neurons_of_one_column(run, tmp_path):
     assert verified.exit_code == 0, verified.output
 
 
+@pytest.mark.long
 def test_a_convex_function_of_a_table(run, tmp_path):
     path, out = of_houses(tmp_path), tmp_path / "m.skops"
     options = ("--target", "price", "--drop", "town", "--beta", 1.0, "--shape", "convex")

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import signal
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -86,18 +87,20 @@ def test_no_message_speaks_of_parameters():
 PARTS = (".", "estimators", "models", "results", "training")
 
 
+@cache
 def texts():
     """Every text in the source of what trains a model; the values of an f-string as {}."""
-    library = Path(cvxnn.__file__).parent
+    library, found = Path(cvxnn.__file__).parent, []
     paths = [path for part in PARTS for path in (library / part).glob("*.py")]
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+                found.append(node.value)
             elif isinstance(node, ast.JoinedStr):
                 parts = [part.value if isinstance(part, ast.Constant) else "{}"
                          for part in node.values]  # fmt: skip
-                yield "".join(map(str, parts))
+                found.append("".join(map(str, parts)))
+    return found
 
 
 @pytest.mark.parametrize("words", SPOKEN)

@@ -58,6 +58,7 @@ def test_bugs_pass_through(bug, capsys):
     assert caught.value is bug and capsys.readouterr().err == ""
 
 
+@pytest.mark.long
 def test_a_bug_in_a_command_shows_a_traceback(start, v_shape):
     program = (
         "import sys, cvxnn.cli\n"

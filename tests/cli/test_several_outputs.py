@@ -117,6 +117,7 @@ def test_a_network_of_several_targets_is_certified_and_verified(run, numbers, ne
     assert turned.exit_code == 1 and "The data are not those" in in_words(turned.stdout)
 
 
+@pytest.mark.long
 def test_a_neuron_of_several_outputs_is_shown_with_its_shares(run, numbers, network):
     arguments = ("certify", network, numbers, "--beta", 1)
     result, record = run(*arguments), json.loads(run(*arguments, "--json").stdout)

@@ -111,6 +111,7 @@ def test_stopped_early_saves_and_exits_with_1(solve, tmp_path):
     assert TwoLayerNetwork.load_with_metadata(out)[1]["status"] == "ITERATION_LIMIT"
 
 
+@pytest.mark.long
 def test_what_would_narrow_the_gap_is_said_in_the_words_of_the_options(solve, tmp_path, table):
     # More features than an oracle can take, and more rows.
     rng = np.random.default_rng(0)

@@ -33,6 +33,7 @@ def shell(start, model, v_shape, tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_predictions_are_the_same_without_a_place_for_sentences(shell, run, model, v_shape):
     expected = run("predict", model, v_shape)
     assert expected.exit_code == 0 and expected.stderr.startswith(NOTE)
@@ -75,6 +76,7 @@ def test_mistakes_keep_their_exit_code_and_their_sentence(shell, redirections, c
     assert (code, stdout, len(stderr)) == (2, "", count)
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_is_no_error(shell):
     code, stdout, stderr = shell(PREDICT, "", "| true")
     assert (code, stdout) == (0, "") and len(stderr) == 1 and stderr[0].startswith(NOTE)
@@ -86,6 +88,7 @@ def test_a_reader_that_goes_away_after_the_first_line_is_no_error(shell):
     assert (code, stdout) == (0, "{\n")
 
 
+@pytest.mark.long
 def test_no_file_takes_the_place_of_a_closed_stream(shell, tmp_path):
     # Without an output the file would be its number 1, and whoever prints would write into it.
     out = tmp_path / "predictions.csv"

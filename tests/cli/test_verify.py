@@ -98,6 +98,7 @@ def test_rows_that_were_held_out_are_known(run, tmp_path):
     assert run("verify", model, path).exit_code != 0
 
 
+@pytest.mark.long
 def test_the_bound_of_a_relaxation_is_confirmed(run, tmp_path):
     """Of more rows than a search over signs takes, in a file of fit."""
     pytest.importorskip("skops")

@@ -92,6 +92,7 @@ def test_a_guessed_beta_is_of_all_rows(client):
     assert 0.3 * wanted < found < 3.0 * wanted
 
 
+@pytest.mark.long
 def test_a_classifier_of_a_frame_has_names_and_classes(client):
     X, y = rows()
     labels = np.where(y > np.median(y), "high", "low")
@@ -139,6 +140,7 @@ def in_frames(X, *columns):
     return rows, *(dd.from_pandas(pd.Series(column), npartitions=2) for column in columns)
 
 
+@pytest.mark.long
 @with_long("loss", ["squared", "poisson"])
 def test_a_score_is_a_sum_over_blocks(loss):
     X, y = (part[:900] for part in rows())

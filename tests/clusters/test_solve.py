@@ -47,6 +47,7 @@ def in_memory():
     return cvxnn.solve(X, y, 0.1 * N, method=ROUGH, max_iter=2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "chunk",
     [pytest.param(1_000, marks=pytest.mark.long), 4_096, pytest.param(N, marks=pytest.mark.long)],
@@ -117,6 +118,7 @@ def test_rows_of_low_rank_are_as_in_memory(client):
     assert found.objective == pytest.approx(wanted.objective, rel=1e-8)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_data_frames_and_parquet_are_read_out_of_core(client, in_memory, tmp_path):
     pytest.importorskip("pyarrow")
@@ -136,6 +138,7 @@ def test_a_memmap_is_read_out_of_core(client, in_memory, tmp_path):
     assert alike(cvxnn.solve(held, y, 0.1 * N, method=ROUGH, max_iter=2), in_memory)
 
 
+@pytest.mark.long
 def test_unknown_chunks_are_counted(client, in_memory):
     X, y = rows()
     every = np.insert(X, 7, np.nan, axis=0), np.insert(y, 7, np.nan)
@@ -198,6 +201,7 @@ def test_nothing_that_a_certificate_claims_is_trusted(client):
     assert not less.accepted and "betas of its parts" in less.reason
 
 
+@pytest.mark.long
 def test_limits_and_callbacks_are_those_of_other_runs(client):
     X, y = (in_dask(part, 3_000) for part in rows())
     lines = []

@@ -44,6 +44,7 @@ def test_cvxpy_finds_the_same_value(case, loss):
         assert solution.network.intercept == pytest.approx(best, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.long
 @with_long("model", ["relu", "gated", "circular_conv"])
 def test_targets_that_are_shifted_shift_the_intercept(model):
     X, y = cases.draw_rows("squared", 9, 3)

@@ -227,6 +227,7 @@ def test_a_warm_start_is_never_lost(case):
     cases.assert_consistent(solution, *case.data())
 
 
+@pytest.mark.long
 @with_long(
     ("model", "shape", "fewer"),
     [

@@ -37,6 +37,7 @@ ASKED = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 @with_long("shape, loss, slope", ASKED, ids=str)
 def test_no_newton_step_and_no_oracle_is_asked(shape, loss, slope, monkeypatch):
     def forbid(*args, **options):

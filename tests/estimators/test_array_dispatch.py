@@ -69,6 +69,7 @@ CASES += [("torch", CLASSIFIER), ("array_api_strict", CV)]
 NAMES = {REGRESSOR: "regressor", CLASSIFIER: "classifier", CV: "cross-validation"}
 
 
+@pytest.mark.long
 @with_long("library,program", CASES, ids=lambda case: f"{NAMES[case[1]]}-{case[0]}")
 def test_predictions_are_arrays_of_the_library_of_the_data(library, program):
     pytest.importorskip("array_api_compat")

@@ -45,9 +45,16 @@ def test_predictions_are_means_and_the_score_is_that_of_scikit_learn(loss):
     assert all(report.accepted for report in model.verify(X, y, weights))
     certificate = cvxnn.certify(model, X, y, 1.0, sample_weight=weights)
     assert certificate.verdict.name == "OPTIMAL"
-    # Targets are not scaled, whatever is asked for.
-    again = ConvexReLURegressor(beta=1.0, loss=loss, scale_y=False).fit(X, y, weights)
-    np.testing.assert_array_equal(again.predict(X), predicted)
+
+
+@with_long("loss", POWERS)
+def test_targets_are_not_scaled_whatever_is_asked_for(loss):
+    X, y = drawn(loss, 20)
+    plain, unscaled = (
+        ConvexReLURegressor(beta=1.0, loss=loss, scale_y=scale_y).fit(X, y)
+        for scale_y in (True, False)
+    )
+    np.testing.assert_array_equal(unscaled.predict(X), plain.predict(X))
 
 
 @pytest.mark.long

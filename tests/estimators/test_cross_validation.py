@@ -39,6 +39,7 @@ def test_cross_validation_finds_a_beta_between():
     assert model.scores_path_[0].mean() < model.best_score_
 
 
+@pytest.mark.long
 def test_cross_validation_in_parallel_is_the_same():
     X, y = RING, SIDES
     options = {"betas": 3, "cv": 2, "scoring": "neg_mean_absolute_error"}
@@ -156,6 +157,7 @@ def test_many_rows_are_held_out_once():
     assert model.scores_path_.shape == (2, 1)
 
 
+@pytest.mark.long
 @with_long("routing", [True, False])
 def test_groups_go_to_the_splitter(routing):
     X, y = RING[::4], SIDES[::4]

@@ -13,6 +13,7 @@ NAMES = np.array(["first", "second", "third"])[SPECIES]
 LINEAR = Gated(np.zeros((1, FLOWERS.shape[1] + 1)))
 
 
+@pytest.mark.long
 def test_classes_share_a_gated_network():
     model = ConvexReLUClassifier(0.5, model=Gated(n_gates=30)).fit(FLOWERS, NAMES)
     assert model.status_ is cvxnn.Status.OPTIMAL and model.dual_gap_ <= 1e-6

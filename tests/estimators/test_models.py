@@ -182,6 +182,7 @@ def test_settings_are_parameters():
         named.set_params(model__filter_size=0)
 
 
+@pytest.mark.long
 def test_grid_search_cross_validation_and_clone():
     options = {"model": Conv(2), "method": Sampled(20), "hidden_bias": False}
     options["fit_intercept"] = False

@@ -33,6 +33,7 @@ def test_shares_below_are_the_levels():
         assert np.sum(off > 1e-3) <= level * len(y) <= np.sum(off > 1e-3) + met.sum()
 
 
+@pytest.mark.long
 def test_it_is_the_problem_of_solve_on_standardised_data():
     x, y = draw(40)
     model = ConvexReLURegressor(0.5, loss="quantile", quantile=0.8).fit(x, y)
@@ -44,6 +45,7 @@ def test_it_is_the_problem_of_solve_on_standardised_data():
     assert all(report.accepted for report in model.verify(x, y))
 
 
+@pytest.mark.long
 def test_absolute_is_twice_the_median():
     x, y = draw(40)
     absolute = ConvexReLURegressor(0.5, loss="absolute").fit(x, y)
@@ -82,6 +84,7 @@ def test_high_rank_ends_roughly():
     assert 0.7 < share < 0.9 and model.n_neurons_ > 0
 
 
+@pytest.mark.long
 def test_hinge():
     x, y = draw(60)
     labels = np.where(y > np.median(y), "up", "down")

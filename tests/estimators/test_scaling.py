@@ -96,6 +96,7 @@ def test_decisions_follow_the_units_of_columns():
     assert values[0] == pytest.approx(values[1], **EXACT)
 
 
+@pytest.mark.long
 def test_attributes_are_in_the_units_of_the_standardised_data():
     model = cvxnn.ConvexReLURegressor(0.5).fit(X, Y)
     data = np.column_stack([StandardScaler().fit_transform(X), np.ones(25)])

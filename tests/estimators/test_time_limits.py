@@ -56,6 +56,7 @@ def test_a_search_that_would_end_by_itself_ends_in_time_too(name, monkeypatch):
     assert model.dual_bound_ <= model.objective_
 
 
+@pytest.mark.long
 def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     """Half of it is no good: the network is polished at a beta chosen by rough ones."""
     X, rng = RNG.standard_normal((100, 2)), np.random.default_rng(1)
@@ -70,6 +71,7 @@ def test_a_proof_that_is_not_there_in_time_gives_way_to_a_search(monkeypatch):
     assert proven.dual_bound_ <= searched.objective_ <= 1.05 * proven.objective_
 
 
+@pytest.mark.long
 def test_few_rows_are_proven_at_any_rank():
     """Where an exact oracle goes through the signs of rows."""
     with warnings.catch_warnings():

@@ -77,6 +77,7 @@ def test_data_of_other_columns_are_refused_as_for_predictions(data):
             model.verify(other, y)
 
 
+@pytest.mark.long
 def test_fits_without_certificates(data):
     X, y, _ = data
     with pytest.raises(NotFittedError):

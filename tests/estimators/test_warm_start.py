@@ -15,6 +15,7 @@ Y = np.abs(X[:, 0]) + 0.1 * RNG.standard_normal(40)
 LABELS = np.digitize(Y, [0.5, 1.0])
 
 
+@pytest.mark.long
 @with_long(
     ("model", "y"),
     [(cvxnn.ConvexReLURegressor(1.0), Y), (cvxnn.ConvexReLUClassifier(1.0), LABELS)],
@@ -37,6 +38,7 @@ def test_at_the_optimum_there_is_nothing_left_to_do():
     assert model.fit(wide, y).objective_ <= before * (1.0 + 1e-9)
 
 
+@pytest.mark.long
 def test_the_estimators_with_cv_have_it_as_well():
     model = cvxnn.ConvexReLURegressorCV([1.0, 0.5], cv=2, warm_start=True).fit(X, Y)
     assert model.fit(X, Y).status_.is_success
@@ -82,6 +84,7 @@ def test_a_filter_without_its_bias_is_refused():
         model.set_params(hidden_bias=False).fit(images, images[:, 0])
 
 
+@pytest.mark.long
 @with_long("factor", [100.0, 1.0])
 def test_other_data_end_as_they_do_without_a_start(factor):
     other = factor * WIDE_Y[::-1]

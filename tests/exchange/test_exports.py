@@ -85,6 +85,7 @@ def test_convolutional_networks_of_several_outputs(run, pooling):
         np.testing.assert_allclose(run(several, images[:, None], **shape), values, atol=1e-12)
 
 
+@pytest.mark.long
 @each_run
 @with_long("pooling", ["average", "sum", "max"])
 def test_a_trained_network_of_images_with_an_intercept(run, pooling):

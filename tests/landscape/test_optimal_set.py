@@ -161,6 +161,7 @@ def test_the_five_points_have_many_optima_and_one_function():
     np.testing.assert_allclose(lowest, highest, atol=1e-12)
 
 
+@pytest.mark.long
 @with_long(("beta", "lines"), [(1e-1, 33), (1e-4, 39)])
 def test_the_ring_has_one_function_and_a_large_polytope(beta, lines):
     """Opposite pairs on lines in space: 3 equations keep the linear functions together."""

@@ -250,6 +250,7 @@ def test_both_ends_of_a_cell_may_be_optimal():
     assert optima.n_directions == 6 and (ends > 0.9).any()
 
 
+@pytest.mark.long
 def test_a_path_between_two_optima():
     (X, Y, beta), _ = CASES["many"]
     optima = OptimalSet(X, Y, beta)

@@ -1,6 +1,7 @@
 """The polytope by itself, on simplices and products of them, where everything is known."""
 
 import numpy as np
+import pytest
 from variants import with_long
 
 from cvxnn.landscape.polytope import Polytope
@@ -28,6 +29,7 @@ def test_products_of_simplices(sizes):
     assert fewest_exactly(polytope).lower_bound == len(sizes)
 
 
+@pytest.mark.long
 def test_samples_of_a_simplex_are_uniform():
     """Each weight of a uniform point has mean 1 / k and variance (k - 1) / (k^2 (k + 1))."""
     points = simplices(4).sample(2000, np.random.default_rng(0))

@@ -148,6 +148,7 @@ def test_a_certificate_is_checked_with_its_network(tmp_path):
     assert not report.accepted and "does not rise with column 0" in report.reason
 
 
+@pytest.mark.long
 @with_long("settings", [{"monotonic_cst": [1] * 12}, {"l1_ratio": 1.0}], ids=str)
 def test_at_high_ranks_the_bound_is_what_its_check_proves(settings):
     rng = np.random.default_rng(0)

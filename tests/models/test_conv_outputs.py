@@ -159,6 +159,7 @@ def test_weights_count_like_equal_images_and_starts_may_be_given():
     assert again.n_iter <= weighted.n_iter
 
 
+@pytest.mark.long
 def test_the_largest_beta_and_a_path():
     signals, Y = drawn((12, 5), 2, seed=7)
     model, patches = Conv(2), patches_by_loops(signals, (2,))

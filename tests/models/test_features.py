@@ -161,6 +161,7 @@ def test_at_the_largest_beta_no_neuron_is_left():
         assert cvxnn.solve(X, y, 0.98 * largest, model=model).n_neurons > 0
 
 
+@pytest.mark.long
 def test_a_path_is_one_of_optima():
     X, y = friedman()
     path = cvxnn.regularization_path(X, y, 3, model=ReLU(features=1))

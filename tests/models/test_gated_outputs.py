@@ -174,6 +174,7 @@ def test_more_features_than_rows_and_many_outputs():
     assert many.objective == pytest.approx(few.objective, rel=1e-7)
 
 
+@pytest.mark.long
 def test_random_starts_are_not_below():
     from scipy.optimize import minimize
 

@@ -59,6 +59,7 @@ def test_the_optimum_is_that_of_the_program_of_all_blocks(name, program, loss, i
     assert report.accepted, str(report)
 
 
+@pytest.mark.long
 def test_weights_are_repetitions_and_weights_of_zero_are_nothing():
     X, y = drawn(8, n=4)
     weighted = cvxnn.solve(X, y, 0.05, model="parallel", sample_weight=[2.0, 1.0, 0.0, 1.0])

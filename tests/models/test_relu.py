@@ -31,6 +31,7 @@ def test_a_free_skip_connection_is_least_squares_where_neurons_are_too_dear():
     np.testing.assert_allclose(solution.network.skip_weights, expected, atol=1e-10)
 
 
+@pytest.mark.long
 @with_long("skip", ["penalised", "free"])
 def test_dependent_columns(skip):
     """A column twice, of the same length together: the same network."""
@@ -41,6 +42,7 @@ def test_dependent_columns(skip):
     assert twice.objective == pytest.approx(plain.objective, rel=3e-6)
 
 
+@pytest.mark.long
 @with_long("seed", range(2))
 def test_a_skip_connection_takes_over_a_trend(seed):
     """Neurons alone fit the trend as well: the guess of eta must not be misled by them."""
@@ -107,6 +109,7 @@ def test_from_the_largest_beta_on_there_are_no_neurons_beside_an_intercept(skip)
     assert below.n_neurons > 0 or np.linalg.norm(below.network.skip_weights) > 0.0
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @with_long("skip", ["penalised", "free"])
 def test_many_rows_need_no_square_of_them(skip):

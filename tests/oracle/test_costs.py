@@ -66,6 +66,7 @@ def largest(X, v, costs):
     return np.array(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "d"),
     [

@@ -96,6 +96,7 @@ def test_the_walk_merges_the_cells_of_the_refined_arrangement(patches):
     assert np.array_equal(inner >= 0, cells.winners > 0)
 
 
+@pytest.mark.long
 def test_sampled_cells_are_among_all_and_follow_the_random_state(monkeypatch):
     rows = np.random.default_rng(0).standard_normal((60, 3))
     every = MaxArrangement(rows, 5).enumerate(Deadline())

@@ -36,6 +36,7 @@ def test_curves_of_a_solution_add_up_to_the_network():
         np.testing.assert_allclose(total, values - values.mean(), atol=1e-8 * np.ptp(values))
 
 
+@pytest.mark.long
 def test_curves_of_an_estimator_are_in_the_units_of_the_data():
     X, y = data()
     estimator = cvxnn.ConvexReLURegressor(1.0, model=cvxnn.ReLU(features=1)).fit(X, y)

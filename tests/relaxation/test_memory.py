@@ -47,6 +47,7 @@ def test_multipliers_are_in_proportion_to_rho():
         assert not after.states[k].image.p.any()
 
 
+@pytest.mark.long
 def test_for_the_same_beta_it_goes_on_where_it_was():
     data, memory = problem(), Memory()
     nothing, zero = Neurons.none(3), DualProof.of(np.zeros(12), 0.0, "spectral")

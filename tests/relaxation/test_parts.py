@@ -169,6 +169,7 @@ def test_rows_of_zeros():
     assert bound == pytest.approx(2.0) and bound <= 2.0
 
 
+@pytest.mark.long
 def test_the_result_does_not_depend_on_the_number_of_threads():
     X, y = ring(20)
     problem = Problem.of(Layer(X), y, 1.0, SquaredLoss())
@@ -326,6 +327,7 @@ def test_the_choice_is_by_the_number_of_rows():
     assert isinstance(prover, PartsProver) and prover.n_parts == 8
 
 
+@pytest.mark.long
 def test_a_check_of_the_sum_finds_the_bound_that_was_proven():
     rng = np.random.default_rng(3)
     X = rng.standard_normal((60, 4))

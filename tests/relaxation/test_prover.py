@@ -84,6 +84,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.long
 @with_long("loss", LOSSES.values(), ids=LOSSES)
 def test_every_loss(loss):
     X, y = small()

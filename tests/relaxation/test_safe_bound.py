@@ -76,6 +76,7 @@ def test_never_below_exact_oracles(seed):
         assert bounds.max() >= tree.bound * (1.0 - 2e-6)
 
 
+@pytest.mark.long
 def test_never_below_the_maximum_in_the_plane_in_rational_numbers():
     rng = np.random.default_rng(5)
     for _ in range(60):

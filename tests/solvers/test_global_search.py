@@ -91,6 +91,7 @@ def test_dependent_columns():
     assert_claims(search, Problem("", X, y, 0.5), 1e-9)
 
 
+@pytest.mark.long
 @with_long("seed", range(3))
 def test_points_of_a_grid(seed):
     # Neurons lie on hyperplanes with normals along the axes, up to rounding.

@@ -73,6 +73,7 @@ def bounded(problem, neurons, *, intercept=False, most=200, **settings):
     return prover.improve(neurons, zero_proof(problem), 1e-6, UNLIMITED)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
 @with_long(("name", "loss"), PAIRS)
 def test_never_above_the_program_written_out_and_close(name, loss):
@@ -134,6 +135,7 @@ def exact_bounds(layer, v):
     return CellOracle(rows, enumerate_patterns(rows)).price(layer.pull(v)[:, None]).bounds
 
 
+@pytest.mark.long
 @with_long("part", range(3))
 def test_nothing_is_claimed_that_is_not_so(part):
     """The bounds of v are not below those of the cells, and v vanishes on what is free."""

@@ -210,6 +210,7 @@ def test_an_output_bias_is_paid_for():
     assert_consistent(certificate, FEATURES, TARGET)
 
 
+@pytest.mark.long
 def test_too_many_patterns_still_give_a_bound_and_a_neuron():
     rng = np.random.default_rng(5)
     X = rng.standard_normal((60, 10))
@@ -347,6 +348,7 @@ def test_at_any_rank_the_bound_says_something():
     assert certificate.gap < 0.02 < 0.1 < spectral
 
 
+@pytest.mark.long
 def test_many_rows_are_proven_in_parts(monkeypatch):
     """The bound is below every network, and far above a spectral one."""
     monkeypatch.setattr(choice, "_TOGETHER", 40)

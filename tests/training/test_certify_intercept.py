@@ -26,6 +26,7 @@ def test_the_optimum_is_proven_and_the_same_as_that_of_the_training(loss):
     assert certificate.dual_bound == pytest.approx(optimum, rel=2e-6)
 
 
+@pytest.mark.long
 def test_another_intercept_is_an_improvement():
     X, y = draw_rows("squared", 12, 3)
     network = cvxnn.solve(X, y, 0.2, intercept=True).network

@@ -1,5 +1,7 @@
 """certify of several outputs: objective and bound are those of formulas by hand, and of solve."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from perceptrons import mlp
@@ -22,12 +24,9 @@ BETA = 0.5
 CASES = [(loss, intercept) for loss in TARGETS for intercept in (False, True)]
 
 
-@pytest.fixture(scope="module")
-def solutions():
-    return {
-        (loss, intercept): solve(X, TARGETS[loss], BETA, loss=loss, intercept=intercept, tol=1e-7)
-        for loss, intercept in CASES
-    }
+@cache
+def solved(loss, intercept):
+    return solve(X, TARGETS[loss], BETA, loss=loss, intercept=intercept, tol=1e-7)
 
 
 def by_hand(prediction, Y, loss):
@@ -57,20 +56,16 @@ def perturbed(network):
     )
 
 
-@pytest.fixture(scope="module")
-def improvable(solutions):
-    """Certificates of networks that are not optimal."""
-    return {
-        (loss, intercept): certify(
-            perturbed(solutions[loss, intercept].network), X, TARGETS[loss], BETA, loss=loss
-        )
-        for loss, intercept in CASES
-    }
+@cache
+def improvable(loss, intercept):
+    """The certificate of a network that is not optimal."""
+    network = perturbed(solved(loss, intercept).network)
+    return certify(network, X, TARGETS[loss], BETA, loss=loss)
 
 
 @with_long(("loss", "intercept"), CASES)
-def test_an_optimal_network_is_proven_with_the_bound_of_its_training(solutions, loss, intercept):
-    solution = solutions[loss, intercept]
+def test_an_optimal_network_is_proven_with_the_bound_of_its_training(loss, intercept):
+    solution = solved(loss, intercept)
     certificate = certify(solution.network, X, TARGETS[loss], BETA, loss=loss)
     assert certificate.verdict is Verdict.OPTIMAL and certificate.gap <= 1e-6
     assert certificate.objective == pytest.approx(objective(solution.network, loss), rel=1e-12)
@@ -79,18 +74,18 @@ def test_an_optimal_network_is_proven_with_the_bound_of_its_training(solutions, 
     assert certificate.improving_neuron is None and certificate.better_network is None
 
 
-def test_the_bound_is_that_of_solve_to_rounding(solutions):
+def test_the_bound_is_that_of_solve_to_rounding():
     # Far from the optimum it comes from the training, which is that of solve.
-    bad = perturbed(solutions["softmax", False].network)
+    bad = perturbed(solved("softmax", False).network)
     found = certify(bad, X, KINDS, BETA, loss="softmax", random_state=0)
     same = solve(X, TARGETS["softmax"], BETA, loss="softmax", tol=2.5e-7, random_state=0)
     assert found.dual_bound == pytest.approx(same.dual_bound, rel=1e-7)
 
 
 @with_long(("loss", "intercept"), CASES, always=2)
-def test_a_perturbed_network_is_improved(solutions, improvable, loss, intercept):
-    Y, best = TARGETS[loss], solutions[loss, intercept]
-    certificate = improvable[loss, intercept]
+def test_a_perturbed_network_is_improved(loss, intercept):
+    Y, best = TARGETS[loss], solved(loss, intercept)
+    certificate = improvable(loss, intercept)
     network = certificate.network
     assert certificate.verdict is Verdict.IMPROVABLE
     assert certificate.objective == pytest.approx(objective(network, loss), rel=1e-12)
@@ -107,8 +102,8 @@ def test_a_perturbed_network_is_improved(solutions, improvable, loss, intercept)
 
 
 @pytest.mark.parametrize("loss", TARGETS)
-def test_an_improving_neuron_keeps_its_promise(improvable, loss):
-    network, neuron = improvable[loss, False].network, improvable[loss, False].improving_neuron
+def test_an_improving_neuron_keeps_its_promise(loss):
+    network, neuron = improvable(loss, False).network, improvable(loss, False).improving_neuron
     before, after = objective(network, loss), objective(neuron.added_to(network), loss)
     assert before - after == pytest.approx(neuron.decrease, rel=1e-9)
     residual = -as_loss(loss).gradient(network(X), TARGETS[loss])
@@ -130,9 +125,9 @@ def test_an_improving_neuron_keeps_its_promise(improvable, loss):
     refused(lambda: neuron.added_to(single), "must have the outputs of the neuron, 3")
 
 
-def test_what_is_known_without_time_is_below_the_optimum(solutions):
+def test_what_is_known_without_time_is_below_the_optimum():
     for loss, intercept in CASES:
-        best = solutions[loss, intercept]
+        best = solved(loss, intercept)
         for network in (best.network, perturbed(best.network)):
             found = certify(network, X, TARGETS[loss], BETA, loss=loss, time_limit=1e-9)
             assert 0.0 <= found.dual_bound <= best.objective
@@ -140,8 +135,8 @@ def test_what_is_known_without_time_is_below_the_optimum(solutions):
 
 
 @with_long(("loss", "intercept"), CASES, always=2)
-def test_certificates_are_saved_and_checked(improvable, loss, intercept, tmp_path):
-    found, path = improvable[loss, intercept], tmp_path / "proof.npz"
+def test_certificates_are_saved_and_checked(loss, intercept, tmp_path):
+    found, path = improvable(loss, intercept), tmp_path / "proof.npz"
     network = found.network
     found.certificate.save(path)
     report = load_certificate(path).verify(X, TARGETS[loss], network=network)
@@ -150,8 +145,8 @@ def test_certificates_are_saved_and_checked(improvable, loss, intercept, tmp_pat
 
 
 @pytest.mark.long
-def test_weights_of_rows_are_repetitions(solutions):
-    network = perturbed(solutions["softmax", True].network)
+def test_weights_of_rows_are_repetitions():
+    network = perturbed(solved("softmax", True).network)
     counts = 1 + np.arange(24) % 3
     weighted = certify(network, X, KINDS, BETA, loss="softmax", sample_weight=counts)
     repeated = certify(
@@ -200,6 +195,7 @@ def penalty_by_hand(model):
     return 0.5 * squares + np.linalg.norm(model.intercepts_[1])
 
 
+@pytest.mark.long
 def test_a_classifier_of_iris_by_its_own_loss():
     data, numbers = load_iris(return_X_y=True)
     data = (data - data.mean(axis=0)) / data.std(axis=0)
@@ -270,15 +266,15 @@ def test_several_questions_are_several_logistic_losses():
 # ------------------------------------------------------------------ pairs, targets and mistakes
 
 
-def test_a_pair_has_a_row_of_output_weights_for_each_neuron(solutions):
-    network = solutions["squared", False].network
+def test_a_pair_has_a_row_of_output_weights_for_each_neuron():
+    network = solved("squared", False).network
     pair = network.hidden_weights, network.output_weights
     assert certify(pair, X, NUMBERS, BETA).verdict is Verdict.OPTIMAL
     refused(lambda: certify((pair[0], pair[1].T), X, NUMBERS, BETA), r"pass output_weights\.T")
 
 
-def test_classes_are_numbers_words_or_columns(solutions):
-    network = perturbed(solutions["softmax", False].network)
+def test_classes_are_numbers_words_or_columns():
+    network = perturbed(solved("softmax", False).network)
     given = {"loss": "softmax", "time_limit": 0.1}
     values = {
         certify(network, X, y, BETA, **given).objective

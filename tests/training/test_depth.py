@@ -25,6 +25,7 @@ def test_the_interval_holds_the_optimum_of_all_blocks(seed):
     assert not (gain.helps and upper <= 1.0)
 
 
+@pytest.mark.long
 def test_a_tent_wants_depth_at_a_small_beta_and_not_at_a_large_one():
     X, y = noisy_tent(9)
     small, large = cvxnn.depth_gain(X, y, 0.02), cvxnn.depth_gain(X, y, 1.0)

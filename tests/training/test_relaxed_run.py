@@ -81,6 +81,7 @@ def test_a_certificate_keeps_its_multipliers():
         assert not solution.certificate.verify(rows, Y + 1e-9).accepted
 
 
+@pytest.mark.long
 @with_long("options", [{"certify": False}, {"polish": False}])
 def test_who_wants_no_proof_gets_none_unless_its_time_is_given(options):
     assert bounds_of(solve(method=Global(**options))) == []
@@ -159,6 +160,7 @@ def test_the_warning_says_what_narrows_the_gap():
         cvxnn.solve(X, Y, 1.0, method=Global(proof_time=0.5), time_limit=1.0, tol=1e-12)
 
 
+@pytest.mark.long
 def test_advice_without_a_warning_is_sentences():
     solution = solve_quietly(X, Y, BETA, method=Global(proof_time=0.5))
     assert solution.status is Status.STATIONARY
@@ -235,6 +237,7 @@ def test_certify_says_what_more_time_would_bring():
     assert "time" not in cvxnn.Verdict.UNDECIDED.value
 
 
+@pytest.mark.long
 def test_estimators_prove_for_as_long_as_they_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

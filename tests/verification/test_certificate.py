@@ -170,6 +170,7 @@ def test_a_free_skip_connection_on_columns_that_depend_but_for_rounding(plane):
         certificate.verify(twice, y)
 
 
+@pytest.mark.long
 def test_multipliers_of_the_relaxation():
     case = tampering.relaxed_case(seconds=1.0)
     certificate = case.certificate
@@ -232,6 +233,7 @@ def test_a_sum_over_parts_of_the_rows(plane):
         wrong.verify(X, y)
 
 
+@pytest.mark.long
 def test_splits_save_the_search_and_can_be_left_out(plane, monkeypatch):
     X, y = plane
     _, certificate = solved(X, y)

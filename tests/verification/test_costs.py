@@ -104,6 +104,7 @@ def test_one_side_of_a_function_in_the_plane():
         assert largest * (1.0 - 1e-12) <= bound <= largest * (1.0 + 1e-6) + 1e-9
 
 
+@pytest.mark.long
 def test_prices_of_any_size_of_data_lose_few_digits():
     rng = np.random.default_rng(1)
     X, v = np.column_stack([rng.standard_normal(400), np.ones(400)]), rng.standard_normal(400)

@@ -125,6 +125,7 @@ def test_splits_of_no_trees_are_refused(splits):
         leaves_of(splits, 4)
 
 
+@pytest.mark.long
 def test_a_leaf_that_is_left_out_or_in_the_place_of_another():
     rng = np.random.default_rng(6)
     X, v = rng.standard_normal((4, 3)), rng.standard_normal(4)
@@ -150,6 +151,7 @@ def test_a_leaf_that_is_left_out_or_in_the_place_of_another():
     assert turned.both(pieces, 0.0)[0] >= exact
 
 
+@pytest.mark.long
 def test_files_and_units():
     rng = np.random.default_rng(7)
     X, v = rng.standard_normal((7, 3)), rng.standard_normal(7)

@@ -124,6 +124,7 @@ def test_a_spectral_bound_is_above_all_cells():
         assert largest_by_cells(X, v) <= bound <= float(np.abs(v) @ np.linalg.norm(X, axis=1))
 
 
+@pytest.mark.long
 def test_a_linear_part_beside_the_kinks():
     rng = np.random.default_rng(7)
     X, v, base = rng.standard_normal((7, 3)), rng.standard_normal(7), rng.standard_normal(7)

@@ -60,6 +60,7 @@ def relaxed():
     return X, y, hurried(X, y, beta, method=cvxnn.Global(proof_time=0.0))
 
 
+@pytest.mark.long
 def test_multipliers_are_in_the_file(relaxed, tmp_path):
     X, y, solution = relaxed
     assert solution.certificate.kind == "semidefinite" and solution.gap < 0.2

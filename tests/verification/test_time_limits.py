@@ -109,6 +109,7 @@ def test_shares_of_the_time():
     assert FOREVER.share(4) is FOREVER
 
 
+@pytest.mark.long
 def test_a_certificate_whose_search_does_not_end():
     rng = np.random.default_rng(3)
     X, y = rng.standard_normal((60, 12)), rng.standard_normal(60)

@@ -132,6 +132,7 @@ def test_more_rows_in_a_block_are_tighter_and_blocks_are_merged():
     assert merged == pytest.approx(whole, rel=5e-3)
 
 
+@pytest.mark.long
 @with_long("slope", [0.2, -1.0])
 def test_a_readout(slope):
     X, Y = drawn(6, SquaredLoss())
@@ -215,6 +216,7 @@ def test_a_better_proof_is_kept():
     assert kept is best
 
 
+@pytest.mark.long
 def test_a_deadline_and_the_gap_end_it():
     X, Y = drawn(13, SquaredLoss(), n=60, d=6)
     problem, none = Problem(Layer(X), Y, 0.3, SquaredLoss()), Neurons.none(6, 3)

@@ -118,6 +118,7 @@ def test_the_claims_in_rational_numbers(c):
                 assert value <= value + pairs <= bound
 
 
+@pytest.mark.long
 def test_any_factor_proves_something_true():
     """Not a factor at all, for the matrix of other weights: the bound is loose, never wrong."""
     rng = np.random.default_rng(8)

@@ -63,6 +63,7 @@ def values_of(rng, X, v, count=300, width=3):
     return values * (1.0 - 1e-13), size * top
 
 
+@pytest.mark.long
 def test_no_sub_network_is_above_a_bound_whatever_it_is_made_of():
     rng, n_finite = np.random.default_rng(0), 0
     for k in range(40):
@@ -148,6 +149,7 @@ def test_a_start_with_sub_networks_and_a_loss_of_labels():
     assert 0.8 * two.objective <= found <= two.objective
 
 
+@pytest.mark.long
 def test_beside_an_intercept_dual_points_have_the_sum_0():
     X, y = drawn(2, n=70, d=7)
     y = y + 5.0

@@ -83,6 +83,7 @@ def test_filled_up_rows_change_nothing():
     assert program.objective(filled.z) == pytest.approx(program.objective(plain.z), rel=1e-7)
 
 
+@pytest.mark.long
 def test_living_blocks_have_tension_beta():
     problem = problem_named("d3_no_bias_n16")
     result = run(ConvexProgram(problem.X, problem.y, problem.beta, arrangement(problem)))

@@ -120,6 +120,7 @@ def test_at_rest_the_pull_of_every_neuron_is_beta_times_its_outputs(dtype, inter
         assert (np.abs(left.sum(axis=0)) <= 1e-2 * np.abs(left).sum(axis=0)).all()
 
 
+@pytest.mark.long
 @with_long("intercept", [False, True])
 def test_steps_on_tiles_come_near_for_several_outputs_too(intercept):
     X, Y = planted_outputs(6000)

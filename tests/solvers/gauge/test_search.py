@@ -113,6 +113,7 @@ def test_a_hard_problem_is_solved_along_a_path_of_beta():
     assert search.objective == pytest.approx(value, rel=1e-9)
 
 
+@pytest.mark.long
 def test_a_search_gets_no_worse_and_stalls_where_rounding_is_all_that_is_left():
     rows, y = drawn(Patches, "squared", 30, 8, 6)
     search = GaugeSearch(problem_of(rows.program, y, 1e-3, "squared"), Deadline())

@@ -112,6 +112,7 @@ def test_no_better_network_has_an_intercept_beyond_reach(loss, seed):
     assert seen > 5
 
 
+@pytest.mark.long
 @each_problem
 def test_no_network_is_below_a_bound_beside_any_intercept(loss, seed):
     problem, rng = drawn(loss, seed)

@@ -16,6 +16,7 @@ def residual(X, y, beta):
     return y - cvxnn.solve(X, y, beta=beta).network(X)
 
 
+@pytest.mark.long
 @with_long("seed", range(2))
 def test_at_the_residual_of_two_layers_the_interval_is_that_of_all_choices(seed):
     X, y = drawn(seed)

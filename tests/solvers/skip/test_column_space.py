@@ -80,6 +80,7 @@ def test_neither_weights_nor_units_decide_what_depends(weight, unit):
     assert len(ColumnSpace.of(S, scales).kept) == 2
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_timestamps_of_a_tenth_of_a_second():
     """Many rows are no reason to take a column of 4e5 units in the last place for a constant."""

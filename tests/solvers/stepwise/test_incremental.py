@@ -104,6 +104,7 @@ def test_weights_are_corrected_totally():
     np.testing.assert_allclose(slopes, 0.3, rtol=1e-9)
 
 
+@pytest.mark.long
 def test_without_a_certificate_the_end_is_stationary():
     X, y = draw(40, 7)
     method = Incremental(certify=False, n_starts=4, proof_time=0.0)

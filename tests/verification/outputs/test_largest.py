@@ -55,6 +55,7 @@ def climbs(X, V, count=400):
     return float(norms(X, V, climbed(X, V, starts)).max())
 
 
+@pytest.mark.long
 def test_the_plane_is_exact():
     rng = np.random.default_rng(0)
     for k in range(12):

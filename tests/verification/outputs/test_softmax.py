@@ -33,6 +33,7 @@ def conjugate(v, y, w):
     return -float(minimize(fall, np.zeros(len(v)), method="BFGS", options={"gtol": 1e-9}).fun)
 
 
+@pytest.mark.long
 @with_long("shares", [True, False])
 def test_a_bound_is_the_best_multiple_of_the_dual_point(shares):
     for seed in range(2):
