@@ -44,6 +44,7 @@ print(json.dumps([before, alone, other, threads()]))
 """
 
 
+@pytest.mark.long
 def test_threads_of_the_blas():
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("the BLAS has one thread on one core")

@@ -161,6 +161,12 @@ def test_mistakes_are_sentences(refused, poor, v_shape, options, sentence):
     assert sentence in refused("certify", poor, v_shape, *options)
 
 
+@pytest.mark.parametrize("command", ["certify", "verify"])
+def test_networks_of_others_are_for_python(refused, tmp_path, v_shape, command):
+    found = refused(command, tmp_path / "model.pt", v_shape, "--target", "y")
+    assert "in Python, cvxnn.certify takes networks of PyTorch" in found
+
+
 def test_models_that_do_not_fit_are_refused(refused, model, tmp_path, v_shape):
     wide, odd = tmp_path / "wide.npz", tmp_path / "odd.npz"
     TwoLayerNetwork([[1.0] * 5], [1.0]).save(wide)

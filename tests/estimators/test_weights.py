@@ -62,6 +62,7 @@ def test_weights_are_repetition_in_the_default_score(kind, y, routing):
     assert np.array_equal(weighted.predict(X), repeated.predict(X))
 
 
+@pytest.mark.long
 @each_cv
 def test_rows_of_weight_zero_decide_nothing(kind, y):
     wrong = np.append(np.where(y, 0, 1) if y.dtype == bool else np.full(60, 1e4), y)

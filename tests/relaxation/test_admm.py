@@ -65,6 +65,7 @@ def relaxation(blocks, y, beta):
     return program.value
 
 
+@pytest.mark.long
 @with_long("size, n_workers", [(8, 1), (4, 4)], ids=str)
 def test_it_comes_to_the_value_of_the_relaxation(size, n_workers):
     rng = np.random.default_rng(3)

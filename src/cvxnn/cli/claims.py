@@ -11,7 +11,7 @@ import numpy as np
 
 from cvxnn.cli.array_files import read_arrays
 from cvxnn.cli.network_tables import NetworkTable
-from cvxnn.cli.outputs import check_model_name, load_any_model
+from cvxnn.cli.outputs import check_model_file, load_any_model
 from cvxnn.cli.reporting import say
 from cvxnn.errors import InputError
 from cvxnn.networks.storage import is_certificate, load_certificate
@@ -80,7 +80,7 @@ def _of_table(model: Path, data: Path, targets: list[str]) -> Claim:
 
 def _network(model: Path) -> tuple[Network | None, dict[str, Any]]:
     """That in a file, with its metadata; None in one of a certificate alone."""
-    check_model_name(model)
+    check_model_file(model)
     return (None, {}) if is_certificate(model) else load_any_model(model)
 
 

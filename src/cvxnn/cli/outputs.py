@@ -27,6 +27,8 @@ from cvxnn.networks.storage import SUFFIXES
 from cvxnn.progress import format_gap, format_number
 from cvxnn.results import NetworkCertificate, Solution
 
+# Of files in which PyTorch and scikit-learn keep models.
+_FOREIGN = (".pt", ".pth", ".pkl", ".pickle", ".joblib")
 # Attributes of a solution that its summary has.
 _FIGURES = (
     "message", "objective", "dual_bound", "gap", "program_gap", "n_neurons", "n_patterns",
@@ -68,9 +70,19 @@ def check_model_name(path: Path) -> None:
         )
 
 
+def check_model_file(path: Path) -> None:
+    """As `check_model_name`, of a file that is there; networks of others are for Python."""
+    if path.suffix.lower() in _FOREIGN:
+        raise InputError(
+            f"{path} is no file of cvxnn: in Python, cvxnn.certify takes networks of PyTorch and "
+            "scikit-learn, and what it returns has a method save."
+        )
+    check_model_name(path)
+
+
 def load_model(path: Path) -> tuple[TwoLayerNetwork, dict[str, Any]]:
     """The network in a file that 'cvxnn solve' has saved, and its metadata."""
-    check_model_name(path)
+    check_model_file(path)
     return TwoLayerNetwork.load_with_metadata(path)
 
 
@@ -79,7 +91,7 @@ def load_any_model(path: Path) -> tuple[Network, dict[str, Any]]:
     # Here and not above: it loads all models.
     from cvxnn.models.base import load_network
 
-    check_model_name(path)
+    check_model_file(path)
     return load_network(path)
 
 

@@ -20,8 +20,12 @@ class LabelLoss(Loss):
     has_labels = True
 
     def check(self, y: FloatArray) -> None:
-        if not np.isin(y, (-1.0, 1.0)).all():
-            raise InputError("y must have the labels -1 and 1 only for this loss.")
+        others = y[~np.isin(y, (-1.0, 1.0))]
+        if len(others):
+            raise InputError(
+                "y must have the labels -1 and 1 only for this loss (2 * y - 1 of 0 and 1), "
+                f"got {others[0]:g}."
+            )
 
     def unit(self, y: FloatArray) -> float:
         return 1.0

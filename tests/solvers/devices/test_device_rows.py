@@ -181,7 +181,7 @@ def test_a_search_comes_to_the_objective_of_one_on_the_cpu(library, name):
     for rows in both(loss, Y, library):
         rng = np.random.default_rng(0)
         search = TileSearch(rows, 1.0, np.eye(D), rng, UNLIMITED, intercept=True)
-        for _ in range(4):
+        for _ in range(2):
             search.advance()
         objectives.append(search.objective)
         neurons = search.neurons
