@@ -225,36 +225,25 @@ def figure(results: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
-def main(
-    uci: Path | None, only: list[str], seconds: float, output: Path, drawn: Path | None
-) -> None:
-    warm_up()
-    warm_up_global()
-    header = ["method", "objective", "to the best bound", "own proof", "method's gap",
-              "neurons", "seconds", "within 1 %"]  # fmt: skip
-    results: dict[str, Any] = json.loads(output.read_text(encoding="utf-8")) if only else {}
+def compared(
+    uci: Path | None, only: list[str], seconds: float, results: dict[str, Any]
+) -> Iterator[list[str]]:
+    """A line for each problem and method; what they are of is added to the results."""
     for name, X, y, share in problems(uci):
         if only and name not in only:
             continue
         beta = share * cvxnn.largest_beta(X, y, time_limit=10.0)
         curves, bound = compare(X, y, beta, seconds)
         best = min(point[2] for curve in curves.values() for point in curve)
-        print(
-            f"\n{name}: n = {len(y)}, d = {X.shape[1]}, beta = {beta:.4g}, best bound {bound:.8g}"
-        )
-        print_table(header, [row(label, curve, bound) for label, curve in curves.items()])
-        wrong = check(curves, best)
-        print(f"bounds above the best objective, {best:.8g}: {wrong}")
+        for label, curve in curves.items():
+            yield [name, *row(label, curve, bound)]
         results[name] = {
             "n": len(y), "d": X.shape[1], "beta": beta, "bound": bound, "best": best,
-            "wrong": wrong, "curves": curves,
+            "wrong": check(curves, best), "curves": curves,
         }  # fmt: skip
-    output.write_text(json.dumps(results), encoding="utf-8")
-    if drawn is not None:
-        figure(results, drawn)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uci", type=Path, metavar="DIR")
     parser.add_argument(
@@ -264,4 +253,26 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, default=Path("incremental.json"))
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
-    main(arguments.uci, arguments.only, arguments.seconds, arguments.output, arguments.figure)
+    warm_up()
+    warm_up_global()
+    results: dict[str, Any] = {}
+    if arguments.only:
+        results = json.loads(arguments.output.read_text(encoding="utf-8"))
+    print_table(
+        ["problem", "method", "objective", "to the best bound", "own proof", "method's gap",
+         "neurons", "seconds", "within 1 %"],
+        compared(arguments.uci, arguments.only, arguments.seconds, results),
+    )  # fmt: skip
+    for name, found in results.items():
+        print(
+            f"{name}: n = {found['n']}, d = {found['d']}, beta = {found['beta']:.4g}, best bound "
+            f"{found['bound']:.8g}; bounds above the best objective, {found['best']:.8g}: "
+            f"{found['wrong']}"
+        )
+    arguments.output.write_text(json.dumps(results), encoding="utf-8")
+    if arguments.figure is not None:
+        figure(results, arguments.figure)
+
+
+if __name__ == "__main__":
+    main()
