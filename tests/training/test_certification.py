@@ -371,5 +371,7 @@ def test_beta_is_that_of_a_fitted_estimator_and_else_has_to_be_given():
     model = cvxnn.ConvexReLURegressor(0.3).fit(X, y)
     for fitted in (model, make_pipeline(StandardScaler(), model).fit(X, y)):
         assert cvxnn.certify(fitted, X, y).beta == 0.3
-    with pytest.raises(cvxnn.InputError, match="beta must be given"):
+    with pytest.raises(
+        cvxnn.InputError, match=r"beta must be given, .* table of docs/guide/numbers\.md"
+    ):
         cvxnn.certify(model.network_, X, y)

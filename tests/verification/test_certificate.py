@@ -353,6 +353,8 @@ def test_files_alone_and_with_a_network(plane, tmp_path):
         assert loaded.digest == certificate.digest and loaded.verify(X, y).accepted
     with pytest.raises(InputError, match="has no certificate"):
         cvxnn.load_certificate(without)
+    with pytest.raises(InputError, match=r"got 'a\.skops', a model .*; 'cvxnn verify' checks that"):
+        cvxnn.load_certificate("a.skops")
     with pytest.raises(InputError, match=r"must end in \.npz"):
         certificate.save(tmp_path / "certificate.txt")
     content = alone.read_bytes()

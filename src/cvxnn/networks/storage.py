@@ -219,6 +219,11 @@ def load_certificate(path: str | os.PathLike[str]) -> BoundCertificate:
     True
     """
     name = os.fspath(path)
+    if name.lower().endswith(".skops"):
+        raise InputError(
+            f"path must end in {' or '.join(SUFFIXES)}, got {name!r}, a model of 'cvxnn fit'; "
+            "'cvxnn verify' checks that with its table."
+        )
     if is_certificate(path):
         return BoundCertificate.from_bytes(_content(path), name)
     file = read_file(path)

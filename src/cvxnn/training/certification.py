@@ -183,7 +183,8 @@ def _own_beta(network: Any) -> float:
     found = getattr(last, "beta_", None)
     if found is None:
         raise InputError(
-            "beta must be given, as this network does not know its own; the guide has a table of "
-            "what it is for the losses and optimisers of PyTorch and scikit-learn."
+            "beta must be given, as this network does not know its own; which it is for the losses "
+            "and optimisers of PyTorch and scikit-learn is in a table of docs/guide/numbers.md, "
+            "under 'Which beta it is'."
         )
     return float(found)

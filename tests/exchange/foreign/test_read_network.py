@@ -1,5 +1,6 @@
 """Reading networks of scikit-learn and pairs: the same function, and sentences for the rest."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -140,6 +141,9 @@ def test_output_weights_of_a_pair_may_be_a_row_or_a_column(m, shape):
         (np.eye(2), "got a ndarray"),
         (QuantizedNetwork([[1.0]], [[1.0]], [1.0]), "got a QuantizedNetwork: what is proven"),
         ((1.0, 2.0, 3.0), "got a sequence of 3"),
+        ({"0.weight": np.eye(2)}, r"got a dict; load .*, module\.load_state_dict\(weights\), and"),
+        ("net.pt", r"not be a path, got 'net\.pt'; load the file first: .*load_state_dict"),
+        (Path("net"), "not be a path, got 'net'; load the file first"),
         (([[1.0]], [1.0, 2.0]), r"output_weights must be of shape \(1,\)"),
         (([[1.0]] * 2, np.ones((3, 2))), r"must be of shape \(2, c\), .* \(3, 2\); pass .*\.T"),
         (([[1.0]] * 2, np.ones((3, 3))), "output_weights must be of shape"),

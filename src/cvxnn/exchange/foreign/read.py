@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import ismethod
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -76,12 +78,30 @@ def read_network(network: Any) -> ReadNetwork:
             f"network must be a TwoLayerNetwork of ReLU, got a {type(network).__name__}: what is "
             "proven of it is in the certificate of its Solution."
         )
+    _check_loaded(network)
     hint = ""
     for attribute in ("network", "best_estimator_"):
         # A model has a method of that name.
         if hasattr(network, attribute) and not ismethod(getattr(network, attribute)):
             hint = f"; pass its attribute {attribute}"
     raise InputError(f"network must be {_ACCEPTED}; got a {type(network).__name__}{hint}.")
+
+
+def _check_loaded(network: Any) -> None:
+    """Refuse the weights of a module without it, and the path of a file."""
+    if isinstance(network, Mapping):
+        raise InputError(
+            f"network must be a module of torch, not its weights alone, got a "
+            f"{type(network).__name__}; load them into the module first, "
+            "module.load_state_dict(weights), and pass the module."
+        )
+    # The steps of a pipeline may be words.
+    if isinstance(network, os.PathLike) or (isinstance(network, str) and PurePath(network).suffix):
+        raise InputError(
+            f"network must not be a path, got {os.fspath(network)!r}; load the file first: one of "
+            "cvxnn by cvxnn.load_network(path)[0], weights of torch into their module by "
+            "module.load_state_dict(torch.load(path))."
+        )
 
 
 def _read_pair(pair: tuple[Any, ...] | list[Any]) -> ReadNetwork:
