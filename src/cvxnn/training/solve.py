@@ -48,18 +48,19 @@ def solve(
 ) -> Solution[Any]:
     """Train a network to certified global optimality through its convex program.
 
-    It takes rows of numbers, a target for each, and one number `beta`, what the network pays for
-    its weights; it returns the best network that it finds, with a lower bound that no network of
-    that kind, of any width, is below. X is taken as it is: standardise columns in units of their
-    own, and append a column of ones for the biases of neurons. For a first beta take 0.1, 0.03 or
+    It takes rows of numbers, a target for each row, and one number `beta`, the price of the
+    weights. It returns the best network that it finds, and a lower bound on the objective of
+    every network of that kind, of any width. X is taken as it is: standardise the columns, and
+    append a column of ones for the biases of neurons. For a first beta take 0.1, 0.03 or
     0.01 times :func:`largest_beta`. The estimators, as :class:`ConvexReLURegressorCV`, do all of
-    this. What is minimised, over networks with any number of neurons::
+    this. The objective, over networks with any number of neurons::
 
         l( f(X), y ) + beta/2 sum_j (||u_j||^2 + ||a_j||^2),
 
     is a sum over the rows (not a mean). By default ``f(X) = sum_j (X u_j)_+ a_j`` and the loss is
-    ``1/2 ||f(X) - y||^2``, objective (2) of the seed paper. A bias is a column of ones in X,
-    penalised like every other weight.
+    ``1/2 ||f(X) - y||^2``: then it is objective (2) of the paper by Y. Bian, "Convexifying Neural
+    Networks", which docstrings call the seed paper. A bias is the weight of a column of ones in
+    X, and is penalised like every other weight.
 
     Parameters
     ----------
@@ -72,15 +73,16 @@ def solve(
         shared, ``f(X) = sum_j (X u_j)_+ a_j'`` with vectors a_j; a loss of single outputs is
         summed over them.
     beta : float
-        Regularisation, > 0; :func:`largest_beta` says from which one on no neuron is left.
+        Regularisation, > 0. From :func:`largest_beta` on the best network has no neuron.
     model : str or Model
-        The kind of network: :class:`ReLU` ("relu"), :class:`Gated`, :class:`Conv`,
-        :class:`LinearConv`, :class:`CircularConv`, :class:`Polynomial`, :class:`Quantized` or
-        :class:`Parallel`; a string, as "linear_conv", is the one with its defaults.
+        The kind of network: :class:`ReLU` ("relu"), :class:`Gated` ("gated"), :class:`Conv`
+        ("conv"), :class:`LinearConv` ("linear_conv"), :class:`CircularConv` ("circular_conv"),
+        :class:`Polynomial` ("polynomial"), :class:`Quantized` ("quantized") or
+        :class:`Parallel` ("parallel"). A string stands for the class with its defaults.
     method : {"global", "exact", "sampled", "frank_wolfe", "incremental"} or Method
         How the optimum is looked for: :class:`Global` generates neurons as they are needed,
-        so that n may be large; :class:`Exact` has the same optimum from the program on all
-        patterns, which must fit into memory; :class:`Sampled` has only the patterns of
+        so that n may be large; :class:`Exact` finds the same optimum from the program on all
+        patterns, which must fit into memory; :class:`Sampled` takes only the patterns of
         random directions, and is optimal for those. :class:`FrankWolfe` and
         :class:`Incremental` add one neuron a round, and are there to compare with.
     loss : str or Loss, default "squared"
@@ -92,9 +94,9 @@ def solve(
         and of amounts y > 0: predictions are logarithms of what is expected, and an `intercept`
         is in order. Each is a sum over the rows.
     intercept : bool, default False
-        Whether a number is added to every prediction that costs nothing, one for each output:
-        then the objective is that of the best one, and the bound that over all of them. The
-        bias of a column of ones in X is penalised.
+        Whether a number without a penalty is added to all predictions, one number for each
+        output. It is trained with the network, and the bound is for networks with any such
+        number. The weights of a column of ones in X are penalised.
     sample_weight : array-like, shape (n,), optional
         Weights of the rows in the loss, >= 0: a row of weight 2 counts like two
         equal rows, one of weight 0 not at all.
@@ -103,19 +105,23 @@ def solve(
     max_iter : int, default 200
         Rounds of the search, whatever the model.
     time_limit : float, optional
-        Seconds, without those in which kernels are compiled; every step of more than a
-        fraction of a second looks at them. A search that has to prove its end keeps
-        some of them for that.
+        Seconds, without those in which kernels are compiled. By default there is no limit
+        (:func:`certify` and the estimators have 60 s by default), and a run may take very long
+        where X has many columns or is not standardised. Then set a limit, standardise the
+        columns, and use `intercept` where y has a mean. Where the proof is that of a relaxation,
+        a search leaves half of the limit for it. If the search ends earlier, the proof takes as
+        long as the search, at least 2 s, and the rest of the limit is not used;
+        ``method=Global(proof_time=30)`` gives the proof 30 s.
     random_state : int, numpy Generator or None, default 0
-        Source of sampled patterns, of drawn gates and of the starts of a search. The
+        Seed of the sampled patterns, of drawn gates and of the starts of a search. The
         optimum of a program does not depend on it.
     warm_start : Network, optional
-        A network of the kind of the model, from which ``"global"`` starts where it searches
-        among all directions, such as the optimum for another beta. It saves time and does
-        not change the optimum.
+        A network of the kind of the model, such as the optimum for another beta. ``"global"``
+        starts from it where it searches among all directions. It saves time and does not
+        change the optimum.
     callback : callable, optional
-        Called with a :class:`cvxnn.Progress` after every round, and for each bound of a
-        relaxation that comes after the last one, with its number and the phase "proof".
+        Called with a :class:`cvxnn.Progress` after every round. The bounds of a relaxation
+        come after the last round, with the number of that and the phase "proof".
     device : str, optional
         "cuda", "cuda:1" or another device of PyTorch, on which a search among plain ReLU neurons
         in rank 8 and beyond computes its sums over the rows. By default it is the CPU for arrays
@@ -126,16 +132,16 @@ def solve(
     Returns
     -------
     Solution
-        Also when a limit is reached or Ctrl-C is pressed: the best network so
-        far, with the gap it has. Before the first round has ended that is one that a
-        few passes over the data make.
+        Also when a limit is reached or Ctrl-C is pressed: then with the best network so
+        far and its gap. Before the end of the first round that is a network from a few
+        passes over the data.
 
     Raises
     ------
     InputError
         If an argument is not as described, or model, method and loss do not go together.
     TooManyPatternsError
-        If ``"exact"`` would not fit into memory; before any work starts.
+        If ``"exact"`` would not fit into memory. It is raised before any work starts.
 
     Warns
     -----
