@@ -7,7 +7,9 @@ import signal
 import numpy as np
 import pytest
 
+import cvxnn
 from cvxnn.interrupts import check_interrupt
+from cvxnn.losses import HuberLoss, QuantileLoss, SquaredLoss
 from cvxnn.networks import TwoLayerNetwork
 
 X = np.column_stack([np.arange(-2.0, 4.0), np.ones(6)])
@@ -66,8 +68,8 @@ def test_a_model_without_columns_takes_all_but_the_target(run, poor, v_shape):
     result = run("certify", poor, v_shape, "--target", "y", "--beta", 0.1, "--json")
     note, warning = result.stderr.splitlines()
     assert note == (
-        f"note: {poor} names no columns: it is given all but 'y', in their order and a column "
-        "of ones."
+        f"note: {poor} names no columns: its network reads all but 'y', in the order of the table, "
+        "and then a column of ones."
     )
     assert warning.startswith("warning: The network is not optimal")
     record = json.loads(result.stdout)
@@ -113,6 +115,15 @@ def test_notes_are_printed(run, tmp_path, v_shape):
     TwoLayerNetwork([[4.0, 0.0]], [0.25]).save(path)
     text = words(run("certify", path, v_shape, "--target", "y", "--beta", 0.1).stdout)
     assert "Note Balancing its neurons (TwoLayerNetwork.balance)" in text
+
+
+def test_notes_speak_of_options(run, poor, v_shape, monkeypatch):
+    said = ("The gap may narrow with a larger time_limit.",)
+    monkeypatch.setattr("cvxnn.training.certification_run.CertificationRun._notes", lambda _: said)
+    arguments = ("certify", poor, v_shape, "--target", "y", "--beta", 0.1)
+    known = "The gap may narrow with a larger --time-limit."
+    assert json.loads(run(*arguments, "--json").stdout)["notes"] == [known]
+    assert f"Note {known}" in words(run(*arguments).stdout)
 
 
 def test_another_loss(run, poor, tmp_path, table):
@@ -197,3 +208,60 @@ def test_a_signal_shows_the_bound_so_far(run, poor, v_shape, monkeypatch, number
 def test_help_names_the_exit_codes(run):
     result = run("certify", "--help")
     assert result.exit_code == 0 and "0 the network is optimal" in words(result.stdout)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A file of a network for y = |x| as `cvxnn.certify` or `cvxnn.solve` leave it in Python."""
+
+    def save(X, y, beta, **options):
+        path = tmp_path / "theirs.npz"
+        solution = cvxnn.solve(X, y, beta, **options)
+        solution.network.save(path, certificate=solution.certificate)
+        return path, solution
+
+    return save
+
+
+def test_beta_is_read_from_the_certificate_in_the_file(run, tmp_path, v_shape):
+    path = tmp_path / "theirs.npz"
+    network = TwoLayerNetwork([[1.0, 0.0]], [0.9])
+    cvxnn.certify(network, X, Y, 0.1).save(path)
+    result = run("certify", path, v_shape, "--target", "y", "--json")
+    record = json.loads(result.stdout)
+    assert (record["beta"], record["loss"]) == (0.1, "squared")
+    assert record["objective"] == pytest.approx(network.objective(X, Y, 0.1), rel=1e-12)
+    assert result.stderr.splitlines()[0] == f"note: beta is 0.1, as in the certificate of {path}."
+    result = run("certify", path, v_shape, "--target", "y", "--beta", 0.2, "--json")
+    assert json.loads(result.stdout)["beta"] == 0.2 and "as in the certificate" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"), [("huber", HuberLoss(0.25)), ("quantile", QuantileLoss(0.8))]
+)
+def test_the_loss_is_read_with_its_number(run, saved, v_shape, name, loss):
+    path, solution = saved(X, Y, 0.1, loss=loss)
+    record = json.loads(run("certify", path, v_shape, "--target", "y", "--json").stdout)
+    assert (record["verdict"], record["loss"]) == ("OPTIMAL", name)
+    assert record["objective"] == pytest.approx(solution.objective, rel=1e-9)
+    other = run("certify", path, v_shape, "--target", "y", "--loss", "squared", "--json")
+    assert json.loads(other.stdout)["loss"] == "squared"
+
+
+def test_classes_are_known_from_the_certificate(run, saved, tmp_path):
+    path, solution = saved(X, np.eye(2)[[0, 0, 1, 1, 0, 1]], 0.1, loss="softmax", tol=1e-3)
+    data = tmp_path / "classes.csv"
+    data.write_text("x,kind\n-2,a\n-1,a\n0,b\n1,b\n2,a\n3,b\n")
+    result = run("certify", path, data, "--target", "kind", "--tol", 1e-2, "--json")
+    record = json.loads(result.stdout)
+    assert record["objective"] == pytest.approx(solution.objective, rel=1e-9)
+
+
+def test_a_loss_of_their_own_is_for_python(refused, saved, v_shape):
+    class Doubled(SquaredLoss):
+        """A subclass, of which a file has the name alone."""
+
+    path, _ = saved(X, Y, 0.1, loss=Doubled())
+    assert "was trained with Doubled, which is no loss of cvxnn" in refused(
+        "certify", path, v_shape, "--target", "y"
+    )

@@ -111,15 +111,18 @@ def test_inputs_are_not_overwritten(refused, model, v_shape):
 
 
 def test_model_errors_are_sentences(refused, v_shape, tmp_path):
-    damaged, unnamed, wide = (tmp_path / f"{name}.npz" for name in ("damaged", "unnamed", "wide"))
+    names = ("damaged", "unnamed", "half", "wide")
+    damaged, unnamed, half, wide = (tmp_path / f"{name}.npz" for name in names)
     damaged.write_bytes(b"PK\x03\x04 nothing that follows makes sense")
     TwoLayerNetwork([[1.0]], [1.0]).save(unnamed)
+    TwoLayerNetwork([[1.0]], [1.0]).save(half, metadata={"feature_names": ["x"]})
     metadata = {"feature_names": ["x"], "target": "y", "bias": False, "mean": None, "scale": None}
     TwoLayerNetwork([[1.0, 1.0]], [1.0]).save(wide, metadata=metadata)
     for path, sentence in [
         (wide, "names other features than its network has"),
         (damaged, "is damaged"),
-        (unnamed, "does not say which columns the network reads"),
+        (unnamed, "In Python, cvxnn.TwoLayerNetwork.load('unnamed.npz')(X) predicts, for X with"),
+        (half, "does not say in full which columns its network reads."),
         (tmp_path / "missing.npz", "There is no such model file"),
         (tmp_path / "model.pt", "A model file ends in .skops, .npz or .safetensors"),
         (tmp_path, "A model file ends in .skops, .npz or .safetensors"),

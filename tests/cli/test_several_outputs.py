@@ -155,7 +155,10 @@ def test_as_many_targets_as_outputs(run, refused, numbers, network, tmp_path):
     plain = tmp_path / "plain.npz"
     TwoLayerNetwork.load(network).save(plain)
     result = run("certify", plain, numbers, *BOTH, "--beta", 5, "--time-limit", 0.01, "--json")
-    assert "it is given all but 'high', 'wide', in their order and a column" in result.stderr
+    assert (
+        "reads all but 'high', 'wide', in the order of the table, and then a column"
+        in result.stderr
+    )
     assert json.loads(result.stdout)["features"] == ["a", "b"]
 
 

@@ -199,7 +199,7 @@ def test_a_certificate_alone_is_confirmed(run, refused, v_shape, tmp_path):
     path, network = tmp_path / "certificate.npz", TwoLayerNetwork([[1.0], [-1.0]], [0.9, 0.9])
     # For a table as it is, of data with ones, and as `certify` appends the ones to it.
     for rows, note in (
-        (X, "all but 'y', in their order."),
+        (X, "all but 'y', in the order of the table."),
         (np.column_stack([X, np.ones(6)]), "for a column of ones beside these"),
     ):
         certificate = cvxnn.solve(rows, y, 0.01).certificate

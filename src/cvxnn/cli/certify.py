@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ from cvxnn.cli.options import (
     option,
 )
 from cvxnn.cli.reporting import counted, end_code, progress_lines, say
-from cvxnn.errors import InputError, ModelFileError
+from cvxnn.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from cvxnn.cli.tables import Features
     from cvxnn.results import ImprovingNeuron, NetworkCertificate
 
+    _Reader = Callable[[Path, Path, list[str], float | None, NetworkLoss | None], Problem]
+
 # Terms of a neuron that are written out.
 _SHOWN_TERMS = 8
 # Attributes of a certificate that are in its JSON object as they are.
 _REPORTED = (
     "objective", "dual_bound", "gap", "balanced_objective", "largest_value", "oracle_bound",
-    "notes", "beta", "tol", "interrupted", "elapsed",
+    "beta", "tol", "interrupted", "elapsed",
 )  # fmt: skip
 
 
@@ -57,16 +59,20 @@ _Beta = Annotated[
 _Loss = Annotated[
     NetworkLoss | None,
     option(
-        "Loss it was trained with: the model's own, or squared; or huber, absolute, quantile, "
-        "poisson, gamma; logistic, hinge and squared_hinge are for labels -1 and 1, softmax is for "
-        "an output for each class.", PROBLEM, "LOSS",
+        "Loss it was trained with: the model's own, or squared where its file tells none; or "
+        "huber, absolute, quantile, poisson, gamma; logistic, hinge and squared_hinge are for "
+        "labels -1 and 1, softmax is for an output for each class.", PROBLEM, "LOSS",
     ),
 ]  # fmt: skip
 _Tol = Annotated[float, option("Relative gap that is optimal.", RUN, "GAP")]
 _TimeLimit = Annotated[float, option("Time after which to stop the search.", RUN, "SECONDS")]
 _ProofTime = Annotated[
-    float | None, option("Time in it for the gap of many features (as the search).", RUN, "SECONDS")
-]
+    float | None,
+    option(
+        "Time for the bound of many features, in that limit; by default as long as the search.",
+        RUN, "SECONDS",
+    ),
+]  # fmt: skip
 
 
 def certify(
@@ -87,9 +93,10 @@ def certify(
     not be proven in the time; 2 a mistake in the options or the data; 130
     interrupted, 143 by SIGTERM. Both stop the search with the bound so far.
 
-    A network that was not saved by 'cvxnn solve' names no columns: give --target
-    and --beta, and all other columns are its features. One of several outputs has
-    as many targets, or with --loss softmax one of classes, sorted as its outputs.
+    MODEL is of 'cvxnn fit' or 'cvxnn solve', or a network that was saved from Python.
+    That one names no columns: give --target, and all others are its features; and
+    --beta where it was saved without a certificate. One of several outputs has as
+    many targets, or with the softmax loss one of classes, sorted as its outputs.
     """
     from cvxnn.progress import live_progress
     from cvxnn.validation import check_proof_time
@@ -97,23 +104,21 @@ def certify(
     if proof_time is not None:
         check_proof_time(proof_time, "--proof-time")
     level = check_quantile(quantile, loss)
-    read = _table_problem if model.suffix.lower() == ".skops" else _network_problem
-    problem = read(model, data, target or [], beta, loss)
+    problem = _read(model)(model, data, target or [], beta, loss)
     features = problem.features
     with progress_lines(), live_progress(True) as callback:
         # Here and not above: it takes seconds, which the live view shows passing.
         from cvxnn.cli.fitting import speaking
-        from cvxnn.losses import QuantileLoss
+        from cvxnn.losses import LOSSES
         from cvxnn.training.certification import certify as compute
 
         if level is not None:
-            problem = replace(problem, level=level)
-        of_quantile = problem.loss is NetworkLoss.QUANTILE
+            problem = replace(problem, parameters={"level": level})
         with speaking():
             certificate = compute(
                 problem.network, problem.X, problem.y, problem.beta,
-                loss=QuantileLoss(problem.level) if of_quantile else problem.loss.value,
-                tol=tol, time_limit=time_limit, callback=callback,
+                loss=LOSSES[problem.loss.value](**problem.parameters), tol=tol,
+                time_limit=time_limit, callback=callback,
                 proof_time="auto" if proof_time is None else proof_time,
             )  # fmt: skip
     if json:
@@ -123,6 +128,15 @@ def certify(
         _show_table(certificate, problem, title)
     is_optimal = certificate.verdict.name == "OPTIMAL"
     raise typer.Exit(end_code(is_optimal, interrupted=certificate.interrupted))
+
+
+def _read(model: Path) -> _Reader:
+    """What reads the problem of a file of this name."""
+    if model.suffix.lower() == ".skops":
+        return _table_problem
+    from cvxnn.cli.network_problem import network_problem
+
+    return network_problem
 
 
 def _table_problem(
@@ -141,35 +155,8 @@ def _table_problem(
     return found
 
 
-def _network_problem(
-    model: Path, data: Path, targets: list[str], beta: float | None, loss: NetworkLoss | None
-) -> Problem:
-    """That of a network on a table of numbers."""
-    from cvxnn.cli.network_tables import NetworkTable
-    from cvxnn.cli.outputs import load_model
-    from cvxnn.cli.problems import Problem
-
-    network, metadata = load_model(model)
-    beta = _beta(metadata, model) if beta is None else beta
-    loss = NetworkLoss.SQUARED if loss is None else loss
-    has_classes = loss is NetworkLoss.SOFTMAX
-    table = NetworkTable.read(
-        network, metadata, model, data, targets,
-        n_outputs=network.n_outputs or 1, has_classes=has_classes,
-    )  # fmt: skip
-    return Problem(network, table.features, table.X, table.y, table.outputs, beta, loss)
-
-
-def _beta(metadata: Mapping[str, Any], model: Path) -> float:
-    beta = metadata.get("beta")
-    if beta is None:
-        raise InputError(f"{model} does not say what beta is; give it with --beta.")
-    if isinstance(beta, bool) or not isinstance(beta, int | float):
-        raise ModelFileError(f"{model} has a beta that is no number; give it with --beta.")
-    return float(beta)
-
-
 def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -> None:
+    from cvxnn.cli.fitting import spoken
     from cvxnn.cli.outputs import write_json
 
     features = problem.features
@@ -178,6 +165,7 @@ def _show_json(certificate: NetworkCertificate, problem: Problem, model: Path) -
         {"verdict": certificate.verdict.name, "message": certificate.verdict.value}
         | {name: getattr(certificate, name) for name in _REPORTED}
         | {
+            "notes": [spoken(note) for note in certificate.notes],
             "best_objective": None if better is None else better.objective,
             "improving_neuron": None if neuron is None else _neuron_record(neuron),
             "n_neurons": certificate.network.n_neurons,

@@ -58,7 +58,7 @@ def table_problem(model: Path, data: Path, beta: float | None) -> Problem:
         outputs=tuple(loaded.classes) if shares_neurons else loaded.targets,
         beta=float(estimator.beta_) if beta is None else beta,
         loss=NetworkLoss(loaded.trained_loss),
-        level=loaded.level,
+        parameters={"level": loaded.level} if loaded.loss == "quantile" else {},
     )
 
 

@@ -87,12 +87,16 @@ _Holdout = Annotated[
     float | None,
     option("Share of the rows to score on, not to train on.", RUN, "SHARE"),
 ]
-_Seed = Annotated[int, option("Of the rows held out, the folds and the searches.", RUN, "N", min=0)]
+_Seed = Annotated[
+    int,
+    option("Seed of the random numbers, which choose the rows held out and the folds, and begin "
+           "searches.", RUN, "N", min=0),
+]  # fmt: skip
 _TimeLimit = Annotated[float | None, option(
     "Time to search, and to prove that no network is better. By default training ends where it "
     "gains little, after 60 at most.", RUN, "SECONDS")]  # fmt: skip
 _ProofTime = Annotated[float | None, option(
-    "Time for a proof of how far from optimal the model is (a tenth of the training).",
+    "Time for a proof of how far from optimal the model is; by default a tenth of the training.",
     RUN, "SECONDS")]  # fmt: skip
 _Out = Annotated[Path | None, option("Save the model as .skops.", OUTPUT, "MODEL")]
 _Quiet = Annotated[

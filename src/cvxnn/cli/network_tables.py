@@ -116,8 +116,11 @@ def network_features(
             f"{model} names no columns, and its network reads {n_features} features where the "
             f"table has {len(names)} besides {named}."
         )
-    with_bias = " and a column of ones" if has_bias else ""
-    say(f"{model} names no columns: it is given all but {named}, in their order{with_bias}.")
+    with_ones = ", and then a column of ones" if has_bias else ""
+    say(
+        f"{model} names no columns: its network reads all but {named}, in the order of the "
+        f"table{with_ones}."
+    )
     return Features(names, tuple(targets), has_bias)
 
 

@@ -101,7 +101,12 @@ def others(choices: type[StrEnum], *but: str) -> str:
 
 
 QuantileOption = Annotated[
-    float | None, option("Of --loss quantile, between 0 and 1 (0.5).", PROBLEM, "LEVEL")
+    float | None,
+    option(
+        "Which quantile --loss quantile is for, between 0 and 1; 0.5 is the median.",
+        PROBLEM,
+        "LEVEL",
+    ),
 ]
 ModelArgument = Annotated[Path, argument("What 'cvxnn fit' or 'cvxnn solve' saved.", "MODEL")]
 MethodOption = Annotated[

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cvxnn.cli.options import OUTPUT, JsonOption, ModelArgument, Task, argument, option
-from cvxnn.cli.reporting import say
+from cvxnn.cli.reporting import counted, say
 from cvxnn.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def _network_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     from cvxnn.validation import check_data
 
     network, metadata = load_model(model)
+    if "feature_names" not in metadata:
+        raise _without_columns(model, network.n_features)
     features = Features.from_metadata(metadata, network.n_features, str(model))
     if proba:
         raise InputError(f"{model} predicts numbers, which have no probabilities.")
@@ -150,6 +152,15 @@ def _network_predictions(model: Path, data: Path, proba: bool) -> _Predictions:
     predictions = network.forward(check_data(features.matrix(inputs)))
     by_target = predictions.reshape(len(inputs), -1)
     return _Predictions(by_target, Task.REGRESSION, features.targets, tuple(known), observed)
+
+
+def _without_columns(model: Path, n_features: int) -> InputError:
+    """Of a network that was saved from Python: which column is which, nobody can tell."""
+    return InputError(
+        f"{model} does not say which columns its network reads, as files of 'cvxnn solve' do. In "
+        f"Python, cvxnn.TwoLayerNetwork.load({model.name!r})(X) predicts, for X with its "
+        f"{counted(n_features, 'column')}, the one of ones included where it was trained with one."
+    )
 
 
 def _check_targets(targets: tuple[str, ...], n_outputs: int, model: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cvxnn.array_types import Array, FloatArray
@@ -25,8 +26,8 @@ class Problem:
         Names of the outputs of the network: targets, or classes.
     beta : float
     loss : NetworkLoss
-    level : float
-        Of the quantile loss.
+    parameters : mapping
+        Numbers of the loss by name, such as the level of a quantile.
     """
 
     network: Any
@@ -36,4 +37,4 @@ class Problem:
     outputs: tuple[str, ...]
     beta: float
     loss: NetworkLoss
-    level: float = 0.5
+    parameters: Mapping[str, float] = field(default_factory=dict)

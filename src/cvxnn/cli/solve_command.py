@@ -43,8 +43,12 @@ _Tol = Annotated[float, option("Relative gap to reach.", RUN, "GAP")]
 _MaxIter = Annotated[int | None, option("Rounds after which to stop.", RUN, "N", min=1)]
 _TimeLimit = Annotated[float | None, option("Time after which to stop.", RUN, "SECONDS")]
 _ProofTime = Annotated[
-    float | None, option("Time in it for the gap of many features (as the search).", RUN, "SECONDS")
-]
+    float | None,
+    option(
+        "Time for the bound of many features, in that limit; by default as long as the search.",
+        RUN, "SECONDS",
+    ),
+]  # fmt: skip
 _Out = Annotated[Path | None, option("Save the network as .npz or .safetensors.", OUTPUT, "MODEL")]
 _Quiet = Annotated[
     bool, option("No progress and no table, only problems.", OUTPUT, None, "--quiet", "-q")

@@ -289,8 +289,7 @@ class Features:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                f"{source} does not say which columns the network reads; "
-                "only those saved by 'cvxnn solve' do."
+                f"{source} does not say in full which columns its network reads."
             ) from error
         sizes = {len(features.names)}
         sizes.update(len(part) for part in (features.mean, features.scale) if part is not None)

@@ -34,7 +34,7 @@ _Ignore = Annotated[
 ]  # fmt: skip
 
 _TimeLimit = Annotated[
-    float, option("Seconds; then a search says what it has proven.", RUN, "SECONDS")
+    float, option("Time after which a search ends with what it has proven.", RUN, "SECONDS")
 ]
 
 
