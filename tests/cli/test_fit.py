@@ -74,7 +74,8 @@ def test_a_classifier_of_text(run, data, tmp_path):
 def test_the_page_says_what_was_done(run, data):
     result = run("fit", data, "--target", "rich", *FEW, "--holdout", 0.25)
     lines, page = [words(line) for line in result.stdout.splitlines()], words(result.stdout)
-    assert lines[0].startswith("people.csv: 24 rows, ")
+    # City, of two values, and balance, beside which there is a column that says where it is.
+    assert lines[0].startswith("people.csv: 24 rows, 2 columns as 3 features -> ")
     assert lines[0].endswith("-> rich (2 classes: no, yes)")
     for line in (
         "id left out another number in every row, and called an id", "born left out as you said",
@@ -86,6 +87,21 @@ def test_the_page_says_what_was_done(run, data):
     assert "by the commonest class" in page and "by a linear model" in page
     assert Status.OPTIMAL.value in words(result.stdout)
     assert "proven best: no network of any width" in words(result.stdout)
+    assert "Note The model is not kept: --out model.skops" in page and "no score" not in page
+
+
+def test_what_is_missing_is_said_with_its_option(run, data, tmp_path):
+    fit, out = ("fit", data, "--target", "rich", *FEW), ("--out", tmp_path / "m.skops")
+    kept, score = "The model is not kept: --out model.skops", "There is no score: --holdout 0.2"
+    page = words(run(*fit).stdout)
+    assert f"Note {kept}" in page and f"Note {score}" in page
+    page = words(run(*fit, *out).stdout)
+    assert kept not in page and f"Note {score}" in page
+    # Where there is no page, only what makes the run useless; in JSON it is in the record.
+    assert run(*fit, "--quiet").stderr.startswith(f"note: {kept}")
+    result = run(*fit, "--json")
+    found = json.loads(result.stdout)
+    assert (result.stderr, found["model"], found["holdout"]) == ("", None, None)
 
 
 @pytest.mark.long
@@ -307,8 +323,9 @@ def test_networks_of_several_classes_are_certified_where_they_are_one(run, refus
     out = tmp_path / "m.skops"
     drop = ("--drop", "born", "--drop", "city", "--drop", "income", "--beta", 1e6)
     assert run("fit", data, "--target", "job", *drop, "--out", out, "--quiet").exit_code == 0
-    for command in ("certify", "verify"):
-        assert run(command, out, data).exit_code == 0
+    result = run("certify", out, data)
+    assert result.exit_code == 0 and "2 columns as 3 features and a bias -> job" in result.stdout
+    assert run("verify", out, data).exit_code == 0
     drop = (*drop, "--loss", "squared_hinge")
     assert run("fit", data, "--target", "job", *drop, "--out", out, "--quiet").exit_code == 0
     assert "has 3 networks, one for each class" in refused("certify", out, data)

@@ -96,6 +96,7 @@ def _features(model: TableModel) -> Features:
         bias=True,
         mean=scaling.centre,
         scale=scaling.scale,
+        n_columns=len(model.used),
     )
 
 

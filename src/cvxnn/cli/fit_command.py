@@ -211,7 +211,7 @@ def _deliver(fitted: Fitted, out: Path | None, **style: bool) -> None:
             fitted.model.save(out)
             saved = out
     finally:
-        show_fitted(fitted, saved, **style)
+        show_fitted(fitted, saved, is_kept=out is not None, **style)
 
 
 def _check_name(out: Path) -> None:

@@ -14,6 +14,7 @@ from cvxnn.cli.options import Task
 from cvxnn.cli.outputs import draw_page, figures, model_line, note, write_json
 from cvxnn.cli.reporting import counted, say
 from cvxnn.cli.scores import NAMES, explained_by
+from cvxnn.cli.tables import features_in_words
 from cvxnn.progress import format_gap
 
 if TYPE_CHECKING:
@@ -30,14 +31,25 @@ _BEST, _TELLING = 1e-5, 0.2
 # Scores beside which those of simpler answers are shown.
 _COMPARED = ("r2", "accuracy")
 _CUT_SHORT = ("INTERRUPTED", "TIME_LIMIT")
+# What the user may not have meant.
+_NOT_KEPT = "The model is not kept: --out model.skops saves it, for 'cvxnn predict'."
+_NO_SCORE = "There is no score: --holdout 0.2 trains on four rows in five and scores on the others."
 
 
-def show_fitted(fitted: Fitted, saved: Path | None, *, as_json: bool, quiet: bool) -> None:
-    """Print the model on stdout; in JSON, a training that was cut short is said on stderr."""
+def show_fitted(
+    fitted: Fitted, saved: Path | None, *, is_kept: bool, as_json: bool, quiet: bool
+) -> None:
+    """Print the model on stdout; in JSON, a training that was cut short is said on stderr.
+
+    That a model is not kept is said in JSON by the entry for its file, and on stderr where
+    there is nothing on stdout.
+    """
     if as_json:
         write_json(_record(fitted, saved))
     elif not quiet:
-        _write_page(fitted, saved)
+        _write_page(fitted, saved, is_kept=is_kept)
+    elif not is_kept:
+        say(_NOT_KEPT)
     if (as_json or quiet) and fitted.ending.status in _CUT_SHORT:
         say(fitted.ending.message, "warning")
 
@@ -62,7 +74,7 @@ def _record(fitted: Fitted, saved: Path | None) -> dict[str, Any]:
     }
 
 
-def _write_page(fitted: Fitted, saved: Path | None) -> None:
+def _write_page(fitted: Fitted, saved: Path | None, *, is_kept: bool) -> None:
     colour = "yellow" if fitted.ending.status in _CUT_SHORT else "green"
     status = Text.assemble((fitted.ending.status, f"bold {colour}"), "  ", fitted.ending.message)
     rows = [*_score_rows(fitted), *_network_rows(fitted)]
@@ -71,8 +83,14 @@ def _write_page(fitted: Fitted, saved: Path | None) -> None:
     ]  # fmt: skip
     if saved is not None:
         page.append(model_line(saved, rows))
-    ending: list[Any] = ["", note(fitted.ending.advice)] if fitted.ending.advice else []
-    draw_page([*page, "", Padding(status, (0, 2)), *ending])
+    page += ["", Padding(status, (0, 2))]
+    has_score = any(fitted.model.figures[key] is not None for key in ("holdout", "cv_score"))
+    remarks = [
+        fitted.ending.advice, "" if has_score else _NO_SCORE, "" if is_kept else _NOT_KEPT,
+    ]  # fmt: skip
+    for text in filter(None, remarks):
+        page += ["", note(text)]
+    draw_page(page)
 
 
 def _title(fitted: Fitted) -> str:
@@ -85,7 +103,7 @@ def _title(fitted: Fitted) -> str:
         what = f"{len(model.classes)} classes: {names}{more}"
     held = known.get("holdout")
     rows = counted(known["n_rows"] + (0 if held is None else held["n_rows"]), "row")
-    features = counted(known["n_features"], "feature")
+    features = features_in_words(known["n_features"], len(model.used))
     return f"{Path(fitted.source).name}: {rows}, {features} -> {', '.join(model.targets)} ({what})"
 
 

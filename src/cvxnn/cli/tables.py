@@ -240,6 +240,8 @@ class Features:
         Whether a column of ones follows the features.
     mean, scale : ndarray of shape (len(names),), or None
         What is subtracted from a feature, and what it is then divided by.
+    n_columns : int or None
+        Of the table, where the features are made of its columns.
     """
 
     names: tuple[str, ...]
@@ -247,6 +249,7 @@ class Features:
     bias: bool
     mean: FloatArray | None = None
     scale: FloatArray | None = None
+    n_columns: int | None = None
 
     def matrix(self, values: FloatArray) -> FloatArray:
         """X for the feature columns `values`, of shape (n, len(names))."""
@@ -261,7 +264,7 @@ class Features:
 
     def describe(self) -> str:
         """How many features there are and what they predict, in words."""
-        features = counted(len(self.names), "feature")
+        features = features_in_words(len(self.names), self.n_columns)
         return f"{features}{' and a bias' if self.bias else ''} -> {self.target}"
 
     def to_metadata(self) -> dict[str, Any]:
@@ -298,6 +301,20 @@ class Features:
         if len(sizes) > 1 or (features.mean is None) != (features.scale is None):
             raise ModelFileError(f"{source} names other features than its network has.")
         return features
+
+
+def features_in_words(n_features: int, n_columns: int | None) -> str:
+    """How many features there are, and of how many columns where that is another number.
+
+    Examples
+    --------
+    >>> features_in_words(11, 6), features_in_words(1, 1), features_in_words(2, None)
+    ('6 columns as 11 features', '1 feature', '2 features')
+    """
+    features = counted(n_features, "feature")
+    if n_columns in (None, n_features):
+        return features
+    return f"{counted(n_columns, 'column')} as {features}"
 
 
 def standardization(values: FloatArray, names: tuple[str, ...]) -> tuple[FloatArray, FloatArray]:
