@@ -258,8 +258,18 @@ def test_a_report_says_what_it_is_about(plane):
     report = certificate.verify(X, y)
     assert (report.beta, report.loss, report.network) == (0.3, "huber(delta=0.5)", "relu")
     assert str(report).startswith("Confirmed: relu, huber(delta=0.5) loss, beta 0.3.\n")
-    other = str(certificate.verify(X, 2.0 * y))
-    assert other.startswith("Not confirmed (The data are not those that the certificate was made")
+
+
+def test_on_other_data_a_certificate_has_no_objective_of_its_own(plane):
+    X, y = plane
+    solution, certificate = solved(X, y)
+    other = certificate.verify(X, 2.0 * y)
+    assert str(other).startswith("Not confirmed (The data are not those that the certificate was")
+    assert np.isnan(other.objective) and np.isnan(other.gap) and other.bound > 0.0
+    assert str(other).endswith("objective    none that is known for this problem and these data")
+    # That of a network is one there, too.
+    given = certificate.verify(X, 2.0 * y, network=solution.network)
+    assert given.is_recomputed and not given.accepted and given.gap > 0.0
 
 
 def test_changes_are_found_and_nothing_wrong_is_accepted():

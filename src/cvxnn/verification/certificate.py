@@ -175,6 +175,9 @@ class BoundCertificate:
         if fingerprint:
             is_same = self.fingerprint == fingerprint_of(X, y, sample_weight)
             reason = _ALTERED if self.digest != self._digest() else "" if is_same else _CHANGED
+            if not is_same and found is None:
+                # That of the certificate is one on its own data, and says nothing of a gap here.
+                objective = math.nan
         # What is claimed says nothing of how large an error may be.
         known = (bound,) if found is None else (bound, objective)
         size = max((abs(number) for number in known if math.isfinite(number)), default=0.0)

@@ -22,8 +22,9 @@ class Verification:
     claimed : float
         The bound that the certificate says.
     objective : float
-        Of the network, rounded up; as the certificate says it where no network was given, and
-        NaN where the one that was given is none of those that the bound is about.
+        Of the network, rounded up; as the certificate says it where no network was given. NaN
+        where the one that was given is none of those that the bound is about, and where none was
+        given for data other than those of the certificate.
     is_recomputed : bool
         Whether a network was given, and its objective recomputed.
     how : str
@@ -87,13 +88,15 @@ class Verification:
     def origin(self) -> str:
         """Where the objective is from."""
         if math.isnan(self.objective):
-            return "none that is one of this problem"
+            return "none that is known for this problem and these data"
         return "recomputed from the network" if self.is_recomputed else "as the certificate says"
 
     def __str__(self) -> str:
         head = "Confirmed" if self.accepted else f"Not confirmed ({self.reason.rstrip('.')})"
+        has_gap = not math.isnan(self.objective)
+        objective = f"{self.objective:.9g}, {self.origin}; gap {self.gap:.1e}"
         return (
             f"{head}: {self.problem}.\n"
             f"  lower bound  {self.bound:.9g} (claimed {self.claimed:.9g}), by {self.how}\n"
-            f"  objective    {self.objective:.9g}, {self.origin}; gap {self.gap:.1e}"
+            f"  objective    {objective if has_gap else self.origin}"
         )
