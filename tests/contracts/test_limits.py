@@ -1,6 +1,7 @@
 """Contracts of a run that ends early, of what it reports, and of what it leaves behind."""
 
 import os
+import re
 import signal
 import warnings
 from itertools import cycle, pairwise
@@ -238,8 +239,9 @@ def test_a_warm_start_is_never_lost(case):
 )
 def test_a_run_without_a_proof_says_what_would_help(model, shape, fewer):
     case = cases.Case("", model, shape, shape)
-    advice = f"with a larger proof_time. A larger beta or {fewer} narrow it, too"
-    with pytest.warns(ConvergenceWarning, match=advice):
+    parameter = "proof_time in method=Global(proof_time=...)"
+    advice = f"with a larger {parameter}. A larger beta or {fewer} narrow it, too"
+    with pytest.warns(ConvergenceWarning, match=re.escape(advice)):
         solution = case.solve(method=cvxnn.Global(proof_time=0.0), beta=100.0)
     assert solution.status is Status.STATIONARY and 0.0 < solution.dual_bound < solution.objective
     cases.assert_consistent(solution, *case.data())

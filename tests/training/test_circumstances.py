@@ -34,8 +34,13 @@ def test_columns_in_units_of_their_own():
     wide = circumstances(X * 10.0 ** np.array([6, 0, 0, 0, 0, 0, 0, 0]), beta=10.0)
     assert wide.spread == pytest.approx(1e6, rel=0.5)
     assert wide.clauses == (
-        f"columns of X differ in size by a factor of {wide.spread:.1g}, standardise them"
+        f"columns of X have units or means a factor of {wide.spread:.1g} apart, standardise them"
     )
+    # So have years, which are far from 0 beside what they vary.
+    years = X + 2e4 * np.eye(8)[0]
+    assert circumstances(years, beta=10.0).clauses.startswith("columns of X have")
+    # Squares of any size of data are numbers.
+    assert circumstances(1e200 * X, 1e200 * Y, beta=10.0).clauses == ""
     # A column of zeros has no size.
     assert circumstances(np.column_stack([X, np.zeros(120)]), beta=10.0).clauses == ""
 
@@ -47,8 +52,12 @@ def test_a_mean_without_a_bias():
     assert circumstances(y=Y + 152.0, beta=10.0, intercept=True).clauses == ""
 
 
-def test_where_an_oracle_ends_time_is_what_helps():
-    assert circumstances(X[:, :4], beta=1e-3) is None and circumstances(X[:60], Y[:60]) is None
+def test_where_an_oracle_ends_they_are_what_makes_it_slow():
+    few = circumstances(X[:, :4], beta=1e-3)
+    assert few.ends and not circumstances().ends
+    said = advice(Status.TIME_LIMIT, Global(), ReLU(), None, limited=True, circumstances=few)
+    assert said.startswith("Raise time_limit, with which a proof may end. What makes it slow: beta")
+    assert circumstances(X[:60], Y[:60]) is None
 
 
 @pytest.mark.parametrize("status", [Status.TIME_LIMIT, Status.ITERATION_LIMIT, Status.STATIONARY])
@@ -61,6 +70,6 @@ def test_advice_ends_with_what_keeps_the_gap_wide(status):
 def test_the_warning_of_a_run_says_it():
     raw = X * 10.0 ** np.array([6, 0, 0, 0, 0, 0, 0, 0])
     solution = quietly(cvxnn.solve, raw, Y + 9.0, beta=1.0, max_iter=1)
-    for words in ("factor of", "take intercept=True", "of the largest beta"):
+    for words in ("a factor of", "take intercept=True", "of the largest beta"):
         assert words in solution.advice
     assert quietly(cvxnn.solve, X[:30, :2], Y[:30], beta=1e-3, max_iter=1).advice == ""

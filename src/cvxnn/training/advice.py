@@ -48,15 +48,16 @@ def advice(
     elif status not in _MORE:
         return ""
     else:
-        said = _on_limit(_MORE[status], outlook, clauses)
+        said = _on_limit(_MORE[status], outlook, circumstances if clauses else None)
     if not said:
         return ""
-    if clauses:
-        said = f"{said.rstrip('.')}. What keeps it wide: {clauses}"
+    if circumstances is not None and clauses:
+        what = "What makes it slow" if circumstances.ends else "What keeps it wide"
+        said = f"{said.rstrip('.')}. {what}: {clauses}"
     return f"{said[:1].upper()}{said[1:].rstrip('.')}."
 
 
-def _on_limit(more: str, outlook: Outlook | None, clauses: str) -> str:
+def _on_limit(more: str, outlook: Outlook | None, circumstances: Circumstances | None) -> str:
     """What to change where a limit has ended the search; "" where that is the limit alone."""
     is_told = outlook is not None and (
         outlook.is_known
@@ -66,8 +67,10 @@ def _on_limit(more: str, outlook: Outlook | None, clauses: str) -> str:
     )
     if outlook is not None and is_told:
         return f"raise {more} for a better network; {outlook.sentence('the gap of this network')}"
-    if not clauses:
+    if circumstances is None:
         return ""
+    if circumstances.ends:
+        return f"raise {more}, with which a proof may end"
     return f"raise {more} for a better network, though that alone hardly narrows the gap"
 
 

@@ -33,16 +33,18 @@ class Circumstances:
     share : float
         Beta over the largest beta, about.
     spread : float
-        The size of the largest column over that of the smallest.
+        The size of the largest column over the least deviation of one.
     offset : float
         The mean of targets of the squared loss where there is no bias for it, else 0.
+    ends : bool
+        Whether an exact proof ends, given time: then they are what makes it slow.
 
     Examples
     --------
     >>> Circumstances(3e-4, 1.0, 0.0).clauses
     'beta is some 0.0003 of the largest beta (largest_beta), and a larger share has closer bounds'
     >>> Circumstances(0.5, 1e6, 0.0).clauses
-    'columns of X differ in size by a factor of 1e+06, standardise them'
+    'columns of X have units or means a factor of 1e+06 apart, standardise them'
     >>> Circumstances(0.5, 1.0, 0.0).clauses
     ''
     """
@@ -50,23 +52,21 @@ class Circumstances:
     share: float
     spread: float
     offset: float
+    ends: bool = False
 
     @classmethod
     def of(cls, problem: Problem[Any], largest: float, *, intercept: bool) -> Self | None:
-        """Those of a problem whose largest beta is about so large; None where an oracle ends."""
+        """Those of a problem whose largest beta is about so large; None where there are none."""
         rows = problem.rows
-        if not (isinstance(rows, Layer) and may_need_relaxation(problem)):
+        if not isinstance(rows, Layer) or len(rows.rows) <= _FEW_ROWS:
             return None
-        if len(rows.rows) <= _FEW_ROWS:
-            return None
-        sizes = np.sqrt((rows.rows**2).mean(axis=0))
-        sizes = sizes[sizes > 0.0]
         has_bias = intercept or bool(np.any(np.ptp(rows.rows, axis=0) == 0.0))
         is_plain = isinstance(problem.loss, SquaredLoss) and not has_bias
         return cls(
             share=problem.beta / largest if largest > 0.0 else np.inf,
-            spread=float(sizes.max() / sizes.min()) if len(sizes) else 1.0,
+            spread=_spread(rows.rows),
             offset=_offset(problem.target) if is_plain else 0.0,
+            ends=not may_need_relaxation(problem),
         )
 
     @property
@@ -75,7 +75,8 @@ class Circumstances:
         said = []
         if self.spread > _SPREAD:
             said.append(
-                f"columns of X differ in size by a factor of {self.spread:.1g}, standardise them"
+                f"columns of X have units or means a factor of {self.spread:.1g} apart, "
+                "standardise them"
             )
         if self.offset != 0.0:
             said.append(
@@ -90,9 +91,22 @@ class Circumstances:
         return "; ".join(said)
 
 
+def _spread(X: FloatArray) -> float:
+    """The size of the largest column over the least deviation of one that is not constant."""
+    varying = X[:, np.ptp(X, axis=0) > 0.0]
+    if varying.size == 0:
+        return 1.0
+    # Squares of what is scaled do not overflow.
+    largest = float(np.abs(X).max())
+    size = np.sqrt(((X / largest) ** 2).mean(axis=0)).max()
+    least = (varying / largest).std(axis=0).min()
+    return float(size / least) if least > 0.0 else np.inf
+
+
 def _offset(target: FloatArray) -> float:
     """The mean of the targets of one output that is beyond their deviation, else 0."""
-    if target.ndim > 1:
+    if target.ndim > 1 or not target.any():
         return 0.0
-    mean = float(target.mean())
-    return mean if abs(mean) > _OFFSET * float(target.std()) else 0.0
+    unit = float(np.abs(target).max())
+    mean = float((target / unit).mean())
+    return mean * unit if abs(mean) > _OFFSET * float((target / unit).std()) else 0.0
