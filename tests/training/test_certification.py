@@ -210,6 +210,13 @@ def test_an_output_bias_is_paid_for():
     assert_consistent(certificate, FEATURES, TARGET)
 
 
+def test_data_in_other_units_than_those_of_the_training_are_suspected():
+    other = certify(best().network, 1e3 * ONES, TARGET, BETA, time_limit=2.0)
+    (note,) = [note for note in other.notes if "without neurons" in note]
+    assert f"{0.5 * TARGET @ TARGET:.10g}" in note and "in its units" in note
+    assert not any("without" in note for note in certify(best().network, ONES, TARGET, BETA).notes)
+
+
 @pytest.mark.long
 def test_too_many_patterns_still_give_a_bound_and_a_neuron():
     rng = np.random.default_rng(5)

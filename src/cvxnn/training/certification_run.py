@@ -195,6 +195,12 @@ class CertificationRun:
             )
         if self.recentred.value < self.objective * (1.0 - _UNBALANCED):
             notes += (f"Another intercept lowers the objective to {self.recentred.value:.10g}.",)
+        without = self.loss.value(np.zeros_like(self.prediction), self.y)
+        if without < self.objective * (1.0 - _UNBALANCED):
+            notes += (
+                f"A network without neurons has a lower objective, {without:.10g}: look whether X, "
+                "y, the loss and beta are those of the training, in its units.",
+            )
         outlook = self.trainer.outlook
         if outlook is not None and self._gap() > self.tol:
             notes += (outlook.sentence("The gap"),)
