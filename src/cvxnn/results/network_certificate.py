@@ -25,7 +25,7 @@ class Verdict(Enum):
     --------
     >>> import cvxnn
     >>> X, y = cvxnn.load_ring()
-    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [-1.0])  # -1 everywhere
+    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [1.0])  # 1 everywhere
     >>> cvxnn.certify(network, X, y, beta=1.0).verdict.value
     'The network is not optimal: a better one is known.'
     """
@@ -166,22 +166,24 @@ class NetworkCertificate(Certificate):
     --------
     >>> import cvxnn
     >>> X, y = cvxnn.load_ring()
-    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [-1.0])  # -1 everywhere
+    >>> network = cvxnn.TwoLayerNetwork([[0.0, 0.0, 1.0]], [1.0])  # 1 everywhere
     >>> certificate = cvxnn.certify(network, X, y, beta=1.0)
     >>> print(certificate.verdict.name, certificate.objective, f"{certificate.dual_bound:.4f}")
-    IMPROVABLE 45.0 9.7259
+    IMPROVABLE 57.0 9.7259
     >>> better = certificate.improving_neuron.added_to(network)
     >>> better.objective(X, y, 1.0) < certificate.objective
     True
     >>> print(certificate)  # doctest: +ELLIPSIS
     IMPROVABLE: The network is not optimal: a better one is known.
-      objective    45
+      objective    57
       lower bound  9.7259..., which no network of its kind is below
-      gap          7.8e-01 (tol 1.0e-06)
+      gap          8.3e-01 (tol 1.0e-06)
       best found   9.7259..., of a network of ... neurons
       one more     a neuron that lowers the objective by ...
       neurons      1, as they were read
       run          beta 1, ... s
+      A network without neurons has a lower objective, 25: look whether X, y, the loss and beta are
+      those of the training, in its units.
     """
 
     verdict: Verdict
