@@ -1,12 +1,14 @@
 """The target: numbers or classes, losses, mistakes with their line."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("skops", reason="needs cvxnn[cli]")
 
 from cvxnn.cli.cells import Cells
 from cvxnn.cli.labels import among
+from cvxnn.cli.number_formats import unit
 from cvxnn.cli.options import Loss, Task
 from cvxnn.cli.scores import of_classes
 from cvxnn.cli.sources import Source
@@ -135,6 +137,51 @@ def test_mistakes(values, options, sentence):
     with pytest.raises(InputError) as caught:
         target(values, **options)
     assert sentence in str(caught.value)
+
+
+PRICES = [f"{i + 1000} EUR" for i in range(101)]
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "sentence"),
+    [
+        (PRICES, {}, "too many for classes; the first is '1000 EUR'; to have numbers, remove the "
+                     "unit 'EUR' from the column."),
+        (PRICES, {"task": Task.REGRESSION}, "'1000 EUR' is not a number, which --task regression "
+                                            "needs; remove the unit 'EUR' from the column."),
+        (PRICES, {"loss": "huber"}, "which --loss huber needs; remove the unit 'EUR'"),
+        ([1, 2, 3, "4 kg"], {}, "'4 kg' is not a number, as most are; remove the unit 'kg'"),
+        # Neither is there a way to classes where these are too many.
+        ([*range(101), "x"], {}, "'x' is not a number, as most are; correct the cell, or leave it"),
+        ([f"w{i}" for i in range(101)], {}, "the first is 'w0'."),
+    ],
+)  # fmt: skip
+def test_units_are_to_be_removed(values, options, sentence):
+    with pytest.raises(InputError) as caught:
+        target(values, **options)
+    assert sentence in str(caught.value) and "for classes give" not in str(caught.value)
+
+
+def test_classes_with_a_unit_may_have_been_meant_as_numbers():
+    found = target(PRICES[:50])
+    assert (found.task, found.notes) == (
+        "classification",
+        ("'y' is read as classes; to have numbers, remove the unit 'EUR' from the column.",),
+    )
+    assert target(PRICES[:50], task=Task.CLASSIFICATION).notes == ()
+    assert target(["1st", "2nd", "3rd"]).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["54 m2", "1.5m2", "none"], "m2"), (["-3,5 °C", "4 °C"], "°C"), (["12 km/h"], "km/h"),
+        (["EUR 1'079.50", "EUR 7"], "EUR"), (["A1", "A2"], ""), (["12 May 2024"], ""),
+        (["3 Main St"], ""), (["a", "b", "1 kg"], ""), (["12:30", "1-2"], ""), ([], ""),
+    ],
+)  # fmt: skip
+def test_units(cells, found):
+    assert unit(pd.Series(cells, dtype=object)) == found
 
 
 def test_what_predictions_are_compared_with():

@@ -23,6 +23,14 @@ _CURRENCIES = "$¢£¤¥\u20a0-\u20c0"
 _BEFORE = rf"^{_BLANK}[{_CURRENCIES}]{_BLANK}"
 _BEHIND_MINUS = rf"^{_BLANK}-{_BLANK}[{_CURRENCIES}]{_BLANK}"
 _AFTER = rf"{_BLANK}[{_CURRENCIES}%]{_BLANK}$"
+# A number with a unit: a word behind it, as in 12 km/h or 54m2, or a code of a currency before it.
+_NUMBER = rf"[+-]?\d(?:[\d.,{_SPACES}]*\d)?"
+_UNITS = (
+    rf"^{_BLANK}{_NUMBER}{_BLANK}((?:°|[^\W\d_])[^\s\d]*[23]?){_BLANK}$",
+    rf"^{_BLANK}([A-Z]{{3}})[\s\u00a0\u202f]+{_NUMBER}{_BLANK}$",
+)
+# Of the cells that are no numbers, so many have the unit of a column.
+_WITH_UNIT = 0.5
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,21 @@ def signs(texts: Any) -> list[str]:
     cells = texts[has_signs(texts)]
     found = cells.str.extractall(f"([{_CURRENCIES}%])")
     return sorted(found[0].unique().tolist())
+
+
+def unit(texts: Any) -> str:
+    """The unit beside the numbers of most of some cells, or an empty string.
+
+    Examples
+    --------
+    >>> unit(pd.Series(["1 079 EUR", "980 EUR", "none"])), unit(pd.Series(["1st", "2nd", "3rd"]))
+    ('EUR', '')
+    """
+    found = [texts.str.extract(pattern, expand=False) for pattern in _UNITS]
+    counts = found[0].fillna(found[1]).value_counts()
+    if len(counts) == 0 or counts.iloc[0] < _WITH_UNIT * len(texts):
+        return ""
+    return str(counts.index[0])
 
 
 def may_be_thousands(values: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from cvxnn.array_types import Array
 from cvxnn.cli.cells import Cells, shown
 from cvxnn.cli.labels import merged, merging
-from cvxnn.cli.number_formats import FORMATS
+from cvxnn.cli.number_formats import FORMATS, unit
 from cvxnn.cli.options import Task
 from cvxnn.cli.reporting import counted
 from cvxnn.errors import InputError
@@ -95,7 +95,7 @@ def read_target(
     if loss is not None and loss not in LOSSES[task]:
         raise InputError(f"--loss {loss} is not for {task}; take {' or '.join(LOSSES[task])}.")
     if task is Task.REGRESSION:
-        values = _numbers(cells, name, style, _wanted(wanted, loss))
+        values = _numbers(cells, name, style, *_wanted(wanted, loss))
         _check_for_loss(cells, name, values, known, loss)
         values = values[known]
         remarks = cells.remarks(name, style)
@@ -105,6 +105,8 @@ def read_target(
         classes = _classes(cells, name, style)
         values = column[known].map(classes).to_numpy(dtype=str)
         notes += merging(name, classes)
+        advice = _without_unit(column[known]) if wanted is None and loss is None else ""
+        notes += [f"{name!r} is read as classes; to have numbers, {advice}."] if advice else []
     if len(np.unique(values)) < 2:
         where = f"every row that has one{_unknown(cells, name)}" if missing else "every row"
         what = "value" if column.nunique() == 1 else "value, to 16 digits,"
@@ -200,27 +202,35 @@ def _natural_task(cells: Cells, name: str, style: str) -> Task:
     return Task.REGRESSION if n_bad < 0.5 * len(column) else Task.CLASSIFICATION
 
 
-def _wanted(task: Task | None, loss: str | None) -> str:
-    """The option that needs numbers, with what to take for classes instead."""
+def _wanted(task: Task | None, loss: str | None) -> tuple[str, str]:
+    """Why numbers are needed, and the option to take for classes instead."""
     if task is not None:
-        return f"which --task {task} needs; for classes give --task {Task.CLASSIFICATION}"
+        return f"which --task {task} needs", f"--task {Task.CLASSIFICATION}"
     if loss is not None and _task_of(loss) is Task.REGRESSION:
         own = [name for name in LOSSES[Task.CLASSIFICATION] if _task_of(name) is not None]
-        losses = " or ".join(own)
-        return f"which --loss {loss} needs; for classes give --loss {losses}"
-    return f"as most are; for classes give --task {Task.CLASSIFICATION}"
+        return f"which --loss {loss} needs", f"--loss {' or '.join(own)}"
+    return "as most are", f"--task {Task.CLASSIFICATION}"
 
 
-def _numbers(cells: Cells, name: str, style: str, wanted: str) -> Array:
+def _numbers(cells: Cells, name: str, style: str, why: str, instead: str) -> Array:
     values, note = cells.numbers(name, style)
     if note:
         column = cells.frame[name]
         bad = ~np.isfinite(values) & column.notna().to_numpy()
+        advice = _without_unit(column[bad])
+        if not advice and column.nunique() <= _MOST_CLASSES:
+            advice = f"for classes give {instead}"
         raise InputError(
             f"{cells.source}, line {cells.line(bad)}, column {name!r}: {shown(column[bad])} is "
-            f"not a number, {wanted}."
+            f"not a number, {why}; {advice or 'correct the cell, or leave it empty'}."
         )
     return values
+
+
+def _without_unit(texts: Array) -> str:
+    """What makes numbers of cells that have one with a unit; an empty string for others."""
+    found = unit(texts)
+    return f"remove the unit {found!r} from the column" if found else ""
 
 
 def _check_for_loss(cells: Cells, name: str, values: Array, known: Array, loss: str | None) -> None:
@@ -244,9 +254,11 @@ def _classes(cells: Cells, name: str, style: str) -> dict[str, str]:
     classes = merged(column.unique().tolist(), style)
     n_classes = len(set(classes.values()))
     if n_classes > _MOST_CLASSES:
+        advice = _without_unit(column)
+        ending = f"; to have numbers, {advice}." if advice else "."
         raise InputError(
             f"{cells.source}: column {name!r} has {n_classes} different values, too many for "
-            f"classes; the first is {shown(column)}."
+            f"classes; the first is {shown(column)}{ending}"
         )
     return classes
 
