@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import time
 from collections.abc import Sequence
@@ -112,7 +113,7 @@ class Record:
 
     @property
     def command(self) -> str:
-        return " ".join([self.script, *self.arguments])
+        return shlex.join([self.script, *self.arguments])
 
 
 def _git(*arguments: str) -> str:
