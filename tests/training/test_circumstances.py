@@ -57,6 +57,8 @@ def test_where_an_oracle_ends_they_are_what_makes_it_slow():
     assert few.ends and not circumstances().ends
     said = advice(Status.TIME_LIMIT, Global(), ReLU(), None, limited=True, circumstances=few)
     assert said.startswith("Raise time_limit, with which a proof may end. What makes it slow: beta")
+    said = advice(Status.STATIONARY, Global(), ReLU(), None, limited=False, circumstances=few)
+    assert said.startswith("An exact proof may end with more time, such as time_limit=60. What")
     assert circumstances(X[:60], Y[:60]) is None
 
 
@@ -73,3 +75,9 @@ def test_the_warning_of_a_run_says_it():
     for words in ("a factor of", "take intercept=True", "of the largest beta"):
         assert words in solution.advice
     assert quietly(cvxnn.solve, X[:30, :2], Y[:30], beta=1e-3, max_iter=1).advice == ""
+
+
+def test_default_fits_of_few_columns_say_that_a_proof_ends_with_time():
+    y = np.maximum(X[:, 0], 0.0) + 0.3 * Y
+    model = cvxnn.ConvexReLURegressor(beta=0.3).fit(X[:, :4], y)
+    assert model.status_ is Status.OPTIMAL or "time_limit=60" in model.solution_.advice

@@ -25,6 +25,7 @@ SPOKEN = {
     ),
     "; take another cv.": "; give --beta auto or a number.",
     "aise time_limit": "aise --time-limit",
+    "time_limit=60": "--time-limit 60",
     "aise max_iter": "aise --max-iter",
     "time_limit or proof_time": "time_limit or --proof-time",
     " larger time_limit": " larger --time-limit",

@@ -27,6 +27,7 @@ from cvxnn.solvers.descent.rough_path import rounding_of_zero
 from cvxnn.solvers.relaxed import is_in_parts, may_need_relaxation, relaxation_prover, staged
 from cvxnn.training.advice import advice
 from cvxnn.training.certificate import bound_certificate
+from cvxnn.training.circumstances import Circumstances
 from cvxnn.training.outlook import Outlook
 from cvxnn.training.path import largest_beta
 from cvxnn.training.solve import solve_quietly
@@ -181,25 +182,33 @@ class Training:
             return solution
         outlook, deadline = Outlook(solution.objective), Deadline(seconds)
         if seconds < max(_LEAST_BOUND, _ROW_BOUND * len(problem.Y)):
-            return self._advised(solution, outlook if may_need_relaxation(problem) else None)
+            return self._advised(
+                solution, problem, outlook if may_need_relaxation(problem) else None
+            )
 
         def note(proof: DualProof) -> None:
             outlook.add(deadline.elapsed, proof.bound(problem))
 
         prover = relaxation_prover(problem, intercept=self.intercept, on_bound=note)
         if prover is None:
-            return self._advised(solution, None)
+            return self._advised(solution, problem, None)
         prover = staged(prover, lambda is_last: outlook.begin(is_last=is_last))
         neurons = self.model.neurons(solution.network)
         nothing = DualProof(problem.Y, np.array([np.inf]), KIND)
         proof = prover.improve(neurons, nothing, self.tol, deadline)
         outlook.at_rest = not is_in_parts(prover) and not deadline.passed
-        return self._advised(self._with_bound(solution, problem, proof), outlook)
+        return self._advised(self._with_bound(solution, problem, proof), problem, outlook)
 
-    def _advised(self, solution: Solution[Any], outlook: Outlook | None) -> Solution[Any]:
+    def _advised(
+        self, solution: Solution[Any], problem: Problem[Any], outlook: Outlook | None
+    ) -> Solution[Any]:
         if solution.advice:
             return solution
-        found = advice(solution.status, self.method, self.model, outlook, limited=False)
+        # Of a largest beta that nobody has computed; columns are in units of their deviations.
+        known = Circumstances.of(problem, 0.0, intercept=self.intercept)
+        found = advice(
+            solution.status, self.method, self.model, outlook, limited=False, circumstances=known
+        )
         return replace(solution, advice=found)
 
     def _with_bound(

@@ -44,17 +44,22 @@ def advice(
     """
     clauses = circumstances.clauses if circumstances is not None else ""
     if status is Status.STATIONARY:
-        said = _on_proof(method, model.proof_advice, outlook, limited)
+        said = _on_proof(method, model.proof_advice, outlook, limited, ends=_ends(circumstances))
     elif status not in _MORE:
         return ""
     else:
         said = _on_limit(_MORE[status], outlook, circumstances if clauses else None)
     if not said:
         return ""
-    if circumstances is not None and clauses:
-        what = "What makes it slow" if circumstances.ends else "What keeps it wide"
+    if clauses:
+        what = "What makes it slow" if _ends(circumstances) else "What keeps it wide"
         said = f"{said.rstrip('.')}. {what}: {clauses}"
     return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+
+
+def _ends(circumstances: Circumstances | None) -> bool:
+    """Whether an exact proof ends, given time."""
+    return circumstances is not None and circumstances.ends
 
 
 def _on_limit(more: str, outlook: Outlook | None, circumstances: Circumstances | None) -> str:
@@ -69,17 +74,22 @@ def _on_limit(more: str, outlook: Outlook | None, circumstances: Circumstances |
         return f"raise {more} for a better network; {outlook.sentence('the gap of this network')}"
     if circumstances is None:
         return ""
-    if circumstances.ends:
+    if _ends(circumstances):
         return f"raise {more}, with which a proof may end"
     return f"raise {more} for a better network, though that alone hardly narrows the gap"
 
 
-def _on_proof(method: Method, fewer: str, outlook: Outlook | None, limited: bool) -> str:
+def _on_proof(
+    method: Method, fewer: str, outlook: Outlook | None, limited: bool, *, ends: bool
+) -> str:
     """What to change where the search could not prove its end."""
     if not method.polish:
         return "a proof takes method=Global(polish=True)"
     if not method.certify:
         return "a proof takes method=Global(certify=True)"
+    if ends:
+        more = "a larger time_limit" if limited else "more time, such as time_limit=60"
+        return f"an exact proof may end with {more}"
     if outlook is None:
         time = "a larger time_limit, " if limited else ""
         return f"{time}a larger beta or {fewer} narrow the gap"

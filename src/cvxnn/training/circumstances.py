@@ -60,13 +60,16 @@ class Circumstances:
         rows = problem.rows
         if not isinstance(rows, Layer) or len(rows.rows) <= _FEW_ROWS:
             return None
+        ends = not may_need_relaxation(problem)
+        if ends and not (type(rows) is Layer and rows.readout is None):
+            return None
         has_bias = intercept or bool(np.any(np.ptp(rows.rows, axis=0) == 0.0))
         is_plain = isinstance(problem.loss, SquaredLoss) and not has_bias
         return cls(
             share=problem.beta / largest if largest > 0.0 else np.inf,
             spread=_spread(rows.rows),
             offset=_offset(problem.target) if is_plain else 0.0,
-            ends=not may_need_relaxation(problem),
+            ends=ends,
         )
 
     @property
