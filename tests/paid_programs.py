@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from programs import Grouped, in_cvxpy
-from scipy.sparse import block_diag
+from scipy.sparse import block_diag, csr_array
 
 from cvxnn.layers.costs import Costs
 
@@ -21,7 +21,8 @@ class Paid(Grouped):
         """Of the program on all cells, by Clarabel."""
         columns, inequalities = zip(*self.cells, strict=True)
         size = (len(columns), self.patches.shape[2])
-        cones, r = block_diag(inequalities, format="csr"), self.costs.l1_ratio
+        cones = block_diag([csr_array(each) for each in inequalities], format="csr")
+        r = self.costs.l1_ratio
         prediction, penalty = cp.Variable() if intercept else np.zeros(len(y)), 0.0
         constraints = []
         for sign in self.costs.signs:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from problems import brute_force_cells
 from scipy.optimize import minimize
-from scipy.sparse import block_diag
+from scipy.sparse import block_diag, csr_array
 from scipy.special import xlogy
 
 from cvxnn.array_types import FloatArray
@@ -169,7 +169,7 @@ class Activations:
         penalty, constraints = self._priced(cp, parts)
         flat = [cp.vec(part, order="C") for part in parts]
         prediction = np.concatenate(columns, axis=1) @ (flat[0] - flat[1])
-        cones = block_diag(inequalities, format="csr")
+        cones = block_diag([csr_array(each) for each in inequalities], format="csr")
         if self.linear is not None:
             w = cp.Variable(self.linear.shape[1])
             prediction = prediction + self.linear @ w

@@ -6,7 +6,7 @@ from cones import project_on_cone
 from problems import brute_force_cells
 from reference import solve_with_clarabel
 from scipy.optimize import linprog
-from scipy.sparse import block_diag
+from scipy.sparse import block_diag, csr_array
 
 from cvxnn.array_types import FloatArray
 from cvxnn.patterns import PatternSet
@@ -65,7 +65,7 @@ def residual_beside_intercept(
     both = np.concatenate([masks, masks])
     signs = np.repeat([1.0, -1.0], len(masks))
     columns = np.hstack([s * mask[:, None] * X for s, mask in zip(signs, both, strict=True)])
-    cones = block_diag([np.where(mask[:, None], X, -X) for mask in both], format="csr")
+    cones = block_diag([csr_array(np.where(mask[:, None], X, -X)) for mask in both], format="csr")
     flat = cp.vec(parts, order="C")
     cost = 0.5 * cp.sum_squares(left) + beta * cp.sum(cp.norm(parts, axis=1))
     constraints = [left == y - columns @ flat - b, cones @ flat >= 0.0]

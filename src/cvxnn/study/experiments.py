@@ -141,7 +141,7 @@ def _solve(program: ConvexProgram) -> tuple[FloatArray, float]:
     signed = program.block_signs[:, np.newaxis] * masks
     forward = (signed[:, :, np.newaxis] * program.X).transpose(1, 0, 2).reshape(n, size)
     cones = sparse.block_diag(
-        [np.where(mask[:, np.newaxis], program.X, -program.X) for mask in masks]
+        [sparse.csr_array(np.where(mask[:, np.newaxis], program.X, -program.X)) for mask in masks]
     )
     # The residual is a variable of its own: the Hessian in the blocks alone is dense.
     hessian = sparse.diags(np.concatenate([np.full(size, 2.0 * program.beta), np.ones(n)]))

@@ -45,7 +45,7 @@ def solve_with_clarabel(
     (k, r), m = g.shape, len(kinks.owner)
     N = np.zeros((m, k, r))
     N[np.arange(m), kinks.owner] = kinks.rows
-    P = sparse.csc_matrix(sparse.block_diag([H, np.diag(kinks.curvature)]))
+    P = sparse.csc_matrix(sparse.block_diag([sparse.csc_matrix(H), np.diag(kinks.curvature)]))
     A = -np.block([[N.reshape(m, k * r), np.eye(m)], [np.zeros((m, k * r)), np.eye(m)]])
     settings = clarabel.DefaultSettings()
     settings.verbose = False
