@@ -185,7 +185,11 @@ def test_classes_in_one_column_are_the_outputs_in_order(run, refused, kinds, of_
     report = json.loads(run("verify", path, kinds, "--target", "kind", "--json").stdout)
     assert report["accepted"] and report["loss"] == "softmax"
     words = "one column of classes is for the softmax loss"
-    assert words in refused("certify", path, kinds, "--target", "kind", "--beta", 0.5)
+    squared = ("--beta", 0.5, "--loss", "squared")
+    assert words in refused("certify", path, kinds, "--target", "kind", *squared)
+    # Without an option the loss is that of the certificate in the file.
+    known = run("certify", path, kinds, "--target", "kind", "--tol", 1e-5, "--json")
+    assert json.loads(known.stdout)["objective"] == record["objective"]
     poor = run("certify", path, kinds, "--target", "kind", "--beta", 0.05, *softmax[2:])
     assert poor.exit_code == 1 and " for small" in in_words(poor.stdout)
 
