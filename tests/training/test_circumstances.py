@@ -1,5 +1,8 @@
 """What a run says of a gap that time does not narrow."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from runs import quietly
@@ -11,6 +14,7 @@ from cvxnn.losses import SquaredLoss
 from cvxnn.problems import Problem
 from cvxnn.training.advice import advice
 from cvxnn.training.circumstances import Circumstances
+from cvxnn.training.solve import executed
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((120, 8))
@@ -81,3 +85,19 @@ def test_default_fits_of_few_columns_say_that_a_proof_ends_with_time():
     y = np.maximum(X[:, 0], 0.0) + 0.3 * Y
     model = cvxnn.ConvexReLURegressor(beta=0.3).fit(X[:, :4], y)
     assert model.status_ is Status.OPTIMAL or "time_limit=60" in model.solution_.advice
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "It may, with a larger proof_time.",
+            " larger proof_time in method=Global(proof_time=...).",
+        ),
+        ("Global(proof_time=...) gives more", "Global(proof_time=...) gives more"),
+    ],
+)
+def test_solve_says_where_it_takes_the_time_of_a_proof(said, shown):
+    solution = replace(quietly(cvxnn.solve, X[:5, :2], Y[:5], beta=1.0), advice=said)
+    found = executed(SimpleNamespace(execute=lambda: solution))
+    assert found.advice.endswith(shown)

@@ -206,7 +206,8 @@ def executed(run: Executable) -> Solution[Any]:
     """What a run comes to, with the warning of :func:`solve`."""
     solution = run.execute()
     # Estimators and certify have a parameter of this name, solve takes it with the method.
-    advice = solution.advice.replace("proof_time", "proof_time in method=Global(proof_time=...)", 1)
+    where = " proof_time in method=Global(proof_time=...)"
+    advice = solution.advice.replace(" proof_time", where, 1)
     solution = replace(solution, advice=advice)
     # Whoever presses Ctrl-C knows it.
     if solution.status is not Status.INTERRUPTED:
